@@ -1,0 +1,14 @@
+//! Who may do what. [`decide`] is the one verdict of wall 1: REST, server functions, sockets, notifications and exports
+//! all ask it. Wall 2 (row-level security) derives the same verdict in SQL from the same policy rows, by other means;
+//! a property test holds the two together.
+
+pub mod action;
+pub mod decide;
+pub mod permit;
+pub mod policy;
+pub mod preset;
+
+pub use action::Action;
+pub use decide::{Reason, Resource, Subject, Verdict, decide};
+pub use permit::Permit;
+pub use policy::{Effect, Policy, PolicyError, Role, RoleKey, Rule, Scope};

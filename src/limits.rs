@@ -1,0 +1,148 @@
+//! Every bound in one place: inputs, pages, queues, times. The unit is the last word of the name.
+//!
+//! A number that bounds something and is not here is a bug. Database CHECKs repeat the ones that guard stored data;
+//! `server/tests/it` compares the two.
+
+/// Longest message source, in Unicode scalar values: eight dense pages; longer texts belong into an attachment.
+pub const MESSAGE_BODY_CHARS_MAX: usize = 8_000;
+/// Most nodes of a parsed message: a body of [`MESSAGE_BODY_CHARS_MAX`] can alternate markup at most every 4 characters.
+pub const TEXT_NODES_MAX: usize = 2_000;
+/// Deepest nesting of quotes and lists in a message; deeper markup is kept as plain text.
+pub const TEXT_DEPTH_MAX: usize = 8;
+/// Longest address in a link, in bytes: what browsers and proxies agree on.
+pub const TEXT_LINK_BYTES_MAX: usize = 2_000;
+/// Longest preview shown in lists, in characters: one line of 384 px holds about 60, search results two lines.
+pub const PREVIEW_CHARS_MAX: usize = 140;
+/// Longest title of a conversation, in characters.
+pub const TITLE_CHARS_MAX: usize = 120;
+/// Longest name of a person or company, in characters.
+pub const NAME_CHARS_MAX: usize = 80;
+/// Longest e-mail address, in bytes (RFC 5321: 254).
+pub const EMAIL_BYTES_MAX: usize = 254;
+/// Longest password, in bytes: argon2 costs the same for any length, but reading a megabyte does not.
+pub const PASSWORD_BYTES_MAX: usize = 256;
+/// Shortest password that we store, in characters (NIST SP 800-63B: 8; we ask for more).
+pub const PASSWORD_CHARS_MIN: usize = 12;
+
+/// Depth of a root message's direct reply is 1. No company may allow more than this, whatever it configures.
+pub const REPLY_DEPTH_MAX: u8 = 32;
+/// Reply depth of a new company.
+pub const REPLY_DEPTH_DEFAULT: u8 = 8;
+/// Edit window of a new company, in seconds: a quarter of an hour.
+pub const EDIT_WINDOW_DEFAULT_S: u32 = 900;
+/// Most people in one direct or group conversation; a record's conversation is bounded by the company.
+pub const PARTICIPANTS_MAX: usize = 500;
+/// Most people named when a conversation is created.
+pub const PARTICIPANTS_CREATE_MAX: usize = 50;
+
+/// Longest id of a linked record, in bytes, as the ERP writes it ("INV-2026-004711", "PLAN/7/2").
+pub const RECORD_ID_BYTES_MAX: usize = 128;
+/// Longest title of a linked record, in characters.
+pub const RECORD_TITLE_CHARS_MAX: usize = 200;
+/// Longest status or reference text of a linked record, in characters.
+pub const RECORD_STATUS_CHARS_MAX: usize = 40;
+/// Longest address of a linked record in its ERP, in bytes.
+pub const RECORD_URL_BYTES_MAX: usize = 2_000;
+/// Most records resolved in one request: a page of messages mentions fewer.
+pub const RECORDS_RESOLVE_MAX: usize = 50;
+
+/// Page size when none is asked for, and the most that may be asked for.
+pub const PAGE_DEFAULT: u16 = 30;
+/// Largest page.
+pub const PAGE_MAX: u16 = 100;
+/// Replies that come with each root of a message page, earliest first; the rest load with the thread.
+pub const THREAD_PREVIEW_REPLIES: u16 = 12;
+/// Largest unread count that is counted; clients show `99+` above 99, and the database stops looking at 100.
+pub const UNREAD_COUNT_MAX: u16 = 100;
+/// Longest opaque cursor, in bytes: nonce, position and tag in base64 are under 100.
+pub const CURSOR_BYTES_MAX: usize = 256;
+
+/// Longest `Idempotency-Key`, in bytes: a UUID is 36, a prefixed id 40.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 64;
+/// Largest REST body, in bytes: a message of four-byte characters, doubled by JSON escapes.
+pub const REQUEST_BODY_BYTES_MAX: usize = 128 * 1024;
+/// Longest value of a query parameter, in bytes: [`PRESENCE_USERS_MAX`] ids with commas.
+pub const QUERY_BYTES_MAX: usize = 16 * 1024;
+/// Time to receive a request body, in seconds.
+pub const REQUEST_TIMEOUT_S: u64 = 15;
+
+/// Largest frame a client may send, in bytes: the biggest legal one watches [`PRESENCE_USERS_MAX`] people.
+pub const FRAME_IN_BYTES_MAX: usize = 16 * 1024;
+/// Read buffer of a socket, in bytes. tungstenite's default takes 128 KiB for every idle person.
+pub const SOCKET_READ_BUFFER_BYTES: usize = 2 * 1024;
+/// Write buffer of a socket, in bytes.
+pub const SOCKET_WRITE_BUFFER_BYTES: usize = 4 * 1024;
+/// Bytes queued in the transport before a write fails: a dozen of the largest frames.
+pub const SOCKET_WRITE_BYTES_MAX: usize = 512 * 1024;
+/// Frames queued for one socket; a full queue means one `resync` and the end of the connection.
+pub const SOCKET_QUEUE_FRAMES_MAX: usize = 256;
+/// Time for a new socket to say hello, in seconds.
+pub const SOCKET_HELLO_TIMEOUT_S: u64 = 10;
+/// Time without a pong after which a socket is dead, in seconds: two missed pings.
+pub const SOCKET_SILENCE_S: u64 = 60;
+/// Ping interval, in seconds: below the 30 s idle timeout of common proxies.
+pub const SOCKET_PING_S: u64 = 25;
+/// How often session and membership of an open socket are read again, in seconds, beside the epoch events.
+pub const SOCKET_RECHECK_S: u64 = 30;
+/// Frames a client may send in a burst, and per second after that.
+pub const SOCKET_FRAMES_BURST: u32 = 40;
+/// Sustained frames per second from one client.
+pub const SOCKET_FRAMES_PER_S: u32 = 10;
+/// Sockets of one person on one node: ten tabs on five devices.
+pub const SOCKETS_PER_USER_MAX: usize = 50;
+/// Most events replayed to a resuming socket; a client further behind is told to resync.
+pub const REPLAY_EVENTS_MAX: u32 = 1_000;
+/// How often a node compares its tail with the log when Redis works, in milliseconds.
+pub const TAIL_CHECK_MS: u64 = 5_000;
+/// How often a node polls the log while Redis is away, in milliseconds.
+pub const TAIL_POLL_MS: u64 = 500;
+/// Events read from the log at once.
+pub const TAIL_BATCH_EVENTS: u32 = 500;
+/// Life of a socket ticket, in seconds.
+pub const TICKET_TTL_S: u64 = 30;
+
+/// Life of a connection's presence lease, in seconds: outlives a reload and one lost refresh.
+pub const PRESENCE_LEASE_S: u64 = 60;
+/// How often a live connection refreshes its lease, in seconds.
+pub const PRESENCE_REFRESH_S: u64 = 20;
+/// Time between the loss of the last connection and "offline", in milliseconds: longer than a page reload takes.
+pub const PRESENCE_GRACE_MS: u64 = 5_000;
+/// Presence changes of one company are sent together, at most this often, in milliseconds.
+pub const PRESENCE_BATCH_MS: u64 = 1_000;
+/// Most people asked for or watched at once.
+pub const PRESENCE_USERS_MAX: usize = 200;
+/// One typing whisper per conversation and person in this time, in milliseconds.
+pub const TYPING_INTERVAL_MS: u64 = 3_000;
+/// A typing mark disappears after this time without another, in milliseconds.
+pub const TYPING_TTL_MS: u64 = 6_000;
+
+/// Life of a browser session without use, in seconds: a week.
+pub const SESSION_IDLE_S: u64 = 7 * 24 * 3600;
+/// Life of an embedded session, in seconds: a working day; the host mints a new token after that.
+pub const EMBED_SESSION_S: u64 = 12 * 3600;
+/// Longest life of an embed token, in seconds, from `iat` to `exp`.
+pub const EMBED_TOKEN_S_MAX: u64 = 300;
+/// Longest embed token, in bytes.
+pub const EMBED_TOKEN_BYTES_MAX: usize = 4 * 1024;
+/// Sign-in attempts per address and per account in a minute, before the answer is 429.
+pub const SIGN_IN_PER_MINUTE: u32 = 10;
+/// Sends of one person in a burst, and per minute after that.
+pub const SEND_BURST: u32 = 30;
+/// Sustained sends of one person per minute.
+pub const SEND_PER_MINUTE: u32 = 120;
+
+/// Connections that the server opens to PostgreSQL for people's requests: eight beat thirty-two on two cores.
+pub const DB_POOL_CONNECTIONS: u32 = 8;
+/// Connections for the hub and the jobs.
+pub const DB_WORKER_CONNECTIONS: u32 = 4;
+/// Longest wait for a connection before the answer is 503, in seconds.
+pub const DB_ACQUIRE_S: u64 = 5;
+/// Longest statement, in milliseconds.
+pub const DB_STATEMENT_MS: u64 = 5_000;
+
+/// Attempts of a job before it is buried.
+pub const JOB_ATTEMPTS_MAX: u16 = 8;
+/// Lease of a claimed job, in seconds.
+pub const JOB_LEASE_S: u64 = 60;
+/// Rules in one policy document.
+pub const POLICY_RULES_MAX: usize = 500;

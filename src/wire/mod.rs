@@ -1,0 +1,10 @@
+//! What travels: REST bodies, socket frames, problems. One definition for the server and the browser; the OpenAPI and
+//! AsyncAPI documents are generated from these types.
+
+pub mod frame;
+pub mod problem;
+pub mod rest;
+
+pub use frame::{ClientFrame, CloseCode, ServerFrame};
+pub use problem::{Code, FieldError, Problem};
+pub use rest::*;
