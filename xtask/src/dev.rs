@@ -84,9 +84,10 @@ impl Services {
     /// What the last `dev up` left, if there was one.
     pub fn load() -> Result<Option<Self>> {
         match fs::read(Self::path()) {
-            Ok(bytes) => {
-                Ok(Some(serde_json::from_slice(&bytes).context(".dev/state.json can't be read; delete .dev/ to start afresh")?))
-            }
+            Ok(bytes) => Ok(Some(
+                serde_json::from_slice(&bytes)
+                    .context(".dev/state.json can't be read; delete .dev/ to start afresh")?,
+            )),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).context("can't read .dev/state.json"),
         }
@@ -98,7 +99,8 @@ impl Services {
 
     /// The environment of the server: database `database`, Redis at `redis_port`, served at `port`.
     pub fn env(&self, database: &str, redis_port: u16, port: u16) -> Vec<(&'static str, String)> {
-        let url = |user: &str, password: &str| format!("postgres://{user}:{password}@127.0.0.1:{}/{database}", self.pg_port);
+        let url =
+            |user: &str, password: &str| format!("postgres://{user}:{password}@127.0.0.1:{}/{database}", self.pg_port);
         vec![
             ("POSTIL_URL", format!("http://localhost:{port}")),
             ("DATABASE_URL", url("postil_migrator", &self.migrator_password)),
@@ -119,7 +121,8 @@ impl Services {
 
     /// Writes `.dev/env`, to be sourced by people and tools.
     pub fn write_env(&self) -> Result<()> {
-        let mut text = String::from("# Written by `cargo xtask dev up`. Development only: these secrets open nothing else.\n");
+        let mut text =
+            String::from("# Written by `cargo xtask dev up`. Development only: these secrets open nothing else.\n");
         for (name, value) in self.dev_env() {
             text += &format!("export {name}='{value}'\n");
         }
@@ -133,7 +136,14 @@ impl Services {
     /// psql as the superuser of the private cluster, reading its script from standard input.
     fn psql(&self, script: &str) -> Result<()> {
         let mut child = Command::new(pg_bin("psql")?)
-            .args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--host=127.0.0.1", "--username=postgres", "--dbname=postgres"])
+            .args([
+                "--no-psqlrc",
+                "--quiet",
+                "--set=ON_ERROR_STOP=1",
+                "--host=127.0.0.1",
+                "--username=postgres",
+                "--dbname=postgres",
+            ])
             .arg(format!("--port={}", self.pg_port))
             .env("PGPASSWORD", &self.superuser_password)
             .env("PGAPPNAME", "postil-dev-up")
@@ -208,7 +218,13 @@ impl Services {
         fs::write(&password, &self.superuser_password)?;
         let mut initdb = as_user("postgres", &pg_bin("initdb")?);
         initdb
-            .args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"])
+            .args([
+                "--username=postgres",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                "--no-instructions",
+            ])
             .arg(format!("--pwfile={}", password.display()))
             .arg("-D")
             .arg(&fresh);
@@ -356,12 +372,14 @@ fn service_base() -> Result<PathBuf> {
     }
     let probe = dev.join("probe");
     dir_for("postgres", &probe)?;
-    let reachable = as_user("postgres", Path::new("test")).arg("-w").arg(&probe).stderr(Stdio::null()).status()?.success();
+    let reachable =
+        as_user("postgres", Path::new("test")).arg("-w").arg(&probe).stderr(Stdio::null()).status()?.success();
     fs::remove_dir(&probe)?;
     if reachable {
         return Ok(dev);
     }
-    let base = Path::new("/var/tmp").join(format!("postil-{}", &repo::sha256_hex(dev.as_os_str().as_encoded_bytes())[..12]));
+    let base =
+        Path::new("/var/tmp").join(format!("postil-{}", &repo::sha256_hex(dev.as_os_str().as_encoded_bytes())[..12]));
     // Anyone may create names in /var/tmp: one that is there already must be ours, and a directory.
     if let Err(error) = fs::create_dir(&base) {
         let found = fs::symlink_metadata(&base).with_context(|| format!("can't create {}: {error}", base.display()))?;

@@ -1,1 +1,3 @@
-pub fn check() -> anyhow::Result<()> { Ok(()) }
+pub fn check() -> anyhow::Result<()> {
+    Ok(())
+}

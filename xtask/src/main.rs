@@ -70,7 +70,10 @@ fn run(task: &Task) -> Result<()> {
         Task::Wasm(options) => wasm::build(options),
         Task::Dev { action: DevAction::Up } => {
             let services = dev::up()?;
-            eprintln!("PostgreSQL on port {}, Redis on port {}; `. .dev/env` to use them", services.pg_port, services.redis_port);
+            eprintln!(
+                "PostgreSQL on port {}, Redis on port {}; `. .dev/env` to use them",
+                services.pg_port, services.redis_port
+            );
             Ok(())
         }
         Task::Dev { action: DevAction::Down } => dev::down(),

@@ -17,7 +17,8 @@ use sha2::{Digest as _, Sha256};
 /// Cargo sets `CARGO_MANIFEST_DIR` for `cargo run`, so that a binary from a shared target directory still works on
 /// the checkout it was called from.
 pub fn root() -> PathBuf {
-    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    let manifest =
+        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     manifest.parent().expect("xtask lies one level below the root").to_path_buf()
 }
 
@@ -44,6 +45,23 @@ pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     command
+}
+
+/// Installs the npm tools (wasm-opt, Playwright) as the lock file says, if that isn't what is there.
+pub fn npm_install() -> Result<()> {
+    let dir = end2end_dir();
+    let wanted = sha256_hex(&fs::read(dir.join("package-lock.json")).context("can't read end2end/package-lock.json")?);
+    let mark = dir.join("node_modules/.installed");
+    if fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    step("npm tools", || {
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+        // The browser is Debian's; npm must not fetch another.
+        run(npm.current_dir(&dir).env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))?;
+        Ok(fs::write(&mark, wanted)?)
+    })
 }
 
 /// Runs `command` to its end; an exit code other than 0 is an error that names the command.
@@ -84,7 +102,9 @@ pub fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
 /// `bytes` random bytes from the operating system, in hexadecimal.
 pub fn random_hex(bytes: usize) -> Result<String> {
     let mut buffer = vec![0; bytes];
-    fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut buffer)).context("can't read /dev/urandom")?;
+    fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut buffer))
+        .context("can't read /dev/urandom")?;
     Ok(hex(&buffer))
 }
 
