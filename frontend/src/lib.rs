@@ -1,1 +1,1 @@
-
+//! The WASM entry point.

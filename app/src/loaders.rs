@@ -1,0 +1,36 @@
+//! What the server reads for a first paint, as a trait: the server implements it per request, through the same services
+//! as REST. The app knows no database, the server knows no views.
+
+use std::{future::Future, pin::Pin};
+
+use postil::{
+    ids::ConversationId,
+    wire::{ConversationDetail, ConversationSummary, Launcher, Me, MessagePage, Page, Problem},
+};
+
+/// A future that a trait object can return.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Reads on behalf of whoever sent the request. Nobody signed in: [`Loader::me`] answers `None`, and nothing else is asked.
+pub trait Loader: Send + Sync {
+    /// Who is signed in by cookie.
+    fn me(&self) -> BoxFuture<'_, Result<Option<Me>, Problem>>;
+
+    /// Where the company's stream stands, as in `welcome`. Asked before everything below, so that a socket which resumes
+    /// here misses nothing. `None` when there is no cursor to give: the client then loads again after its hello.
+    fn stream_cursor(&self) -> BoxFuture<'_, Result<Option<String>, Problem>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// The first page of conversations, as `GET /conversations`.
+    fn conversations(&self) -> BoxFuture<'_, Result<Page<ConversationSummary>, Problem>>;
+
+    /// One conversation, as `GET /conversations/{id}`; `None` when there is none to be seen.
+    fn conversation(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<ConversationDetail>, Problem>>;
+
+    /// The first page of its threads, as `GET /messages?conversationId=`.
+    fn messages(&self, id: ConversationId) -> BoxFuture<'_, Result<MessagePage, Problem>>;
+
+    /// The launcher, as `GET /launcher`.
+    fn launcher(&self) -> BoxFuture<'_, Result<Launcher, Problem>>;
+}

@@ -1,0 +1,171 @@
+//! The three pages, what they are asked with, and what they carry from the server to the browser.
+
+use postil::{
+    domain::RecordKey,
+    ids::{CompanyId, ConversationId},
+    wire::{ConversationDetail, ConversationSummary, Launcher, Me, MessagePage, Page as ListPage},
+};
+use serde::{Deserialize, Serialize};
+
+/// Which page, as read from the address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// `/sign-in?next=…`
+    SignIn {
+        /// Where to go afterwards. Anything but a path of ours becomes `/messages`.
+        next: Option<String>,
+    },
+    /// `/messages` and `/messages/{conversation}`
+    Messages {
+        /// The conversation in the address.
+        conversation: Option<ConversationId>,
+    },
+    /// `/widget?company=…&embed=1&state=collapsed&kind=…&id=…`
+    Widget(Widget),
+}
+
+/// What `/widget` is asked with. All of it is a hint: the session decides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Widget {
+    /// The company that the host page names.
+    pub company: Option<CompanyId>,
+    /// In a host's iframe (a token will come by message), not by cookie.
+    pub embedded: bool,
+    /// Shown as the panel at once.
+    pub open: bool,
+    /// The record on screen.
+    pub record: Option<RecordKey>,
+}
+
+impl Page {
+    /// Reads path and query. `None` for other paths.
+    #[must_use]
+    pub fn parse(path: &str, query: &str) -> Option<Self> {
+        let get = |name: &str| {
+            query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| percent(value))
+        };
+        match path.trim_end_matches('/') {
+            "/sign-in" => Some(Self::SignIn { next: get("next") }),
+            "/messages" => Some(Self::Messages { conversation: None }),
+            "/widget" => Some(Self::Widget(Widget {
+                company: get("company").and_then(|id| id.parse().ok()),
+                embedded: get("embed").is_some_and(|value| value == "1"),
+                open: get("state").is_some_and(|value| value == "open"),
+                record: get("kind").zip(get("id")).and_then(|(kind, id)| format!("{kind}/{id}").parse().ok()),
+            })),
+            other => {
+                let id = other.strip_prefix("/messages/")?;
+                Some(Self::Messages { conversation: Some(id.parse().ok()?) })
+            }
+        }
+    }
+}
+
+fn percent(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let code = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten().and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match code {
+            Some(byte) => {
+                out.push(byte);
+                at += 3;
+            }
+            None => {
+                out.push(if bytes[at] == b'+' { b' ' } else { bytes[at] });
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Only paths of ours: `//evil`, `/\evil` and addresses with a scheme would leave the site after sign-in.
+#[must_use]
+pub fn safe_next(next: Option<&str>) -> String {
+    let fits = |path: &&str| {
+        path.starts_with('/')
+            && !path.starts_with("//")
+            && path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
+            && path.len() < 500
+    };
+    next.filter(fits).unwrap_or("/messages").to_owned()
+}
+
+/// Where the built files are. Names carry a hash of the content, so they may be cached for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assets {
+    /// The WASM bundle's JavaScript half.
+    pub js: String,
+    /// The WASM bundle.
+    pub wasm: String,
+    /// The style sheet.
+    pub css: String,
+    /// The boot module: all the script that a collapsed widget runs.
+    pub boot: String,
+    /// The script of the sign-in page.
+    pub sign_in: String,
+}
+
+impl Assets {
+    /// From `target/site/manifest.json`: logical name → path.
+    ///
+    /// # Errors
+    /// Names the logical name that is missing.
+    pub fn from_manifest<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
+        let of = |name: &str| get(name).map(str::to_owned).ok_or_else(|| format!("the manifest has no {name}"));
+        Ok(Self {
+            js: of("postil.js")?,
+            wasm: of("postil.wasm")?,
+            css: of("postil.css")?,
+            boot: of("js/boot.js")?,
+            sign_in: of("js/sign-in.js")?,
+        })
+    }
+}
+
+/// What the browser starts with, so that it need not ask for what the page already shows.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Seed {
+    /// Who is signed in by cookie.
+    pub me: Option<Me>,
+    /// Where the socket may resume.
+    pub cursor: Option<String>,
+    /// The inbox.
+    pub inbox: Option<ListPage<ConversationSummary>>,
+    /// The conversation that is open.
+    pub conversation: Option<ConversationDetail>,
+    /// Its first page of threads.
+    pub messages: Option<MessagePage>,
+    /// What the launcher shows.
+    pub launcher: Option<Launcher>,
+    /// The company that the host page names.
+    pub company: Option<CompanyId>,
+    /// The record on the host's screen.
+    pub record: Option<RecordKey>,
+    /// In a host's iframe.
+    pub embedded: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_names_its_page() {
+        assert_eq!(Page::parse("/messages/", ""), Some(Page::Messages { conversation: None }));
+        assert_eq!(Page::parse("/messages/cnv_x", ""), None);
+        let Some(Page::Widget(widget)) = Page::parse("/widget", "embed=1&state=open&kind=transaction&id=INV%2F7") else { panic!() };
+        assert!(widget.embedded && widget.open);
+        assert_eq!(widget.record.unwrap().to_string(), "transaction/INV/7");
+    }
+
+    #[test]
+    fn sign_in_leads_to_our_own_pages_only() {
+        for evil in ["//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)", "/a\nb", ""] {
+            assert_eq!(safe_next(Some(evil)), "/messages", "{evil:?}");
+        }
+        assert_eq!(safe_next(Some("/demo/invoice?x=1")), "/demo/invoice?x=1");
+    }
+}

@@ -1,0 +1,3 @@
+//! Full pages.
+
+pub mod sign_in;

@@ -1,0 +1,81 @@
+//! Pages as HTML. Data first, then one synchronous rendering: no streaming, no inline script, nothing to leak when a
+//! reader hangs up half way.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+use postil::wire::Problem;
+
+use crate::{
+    loaders::Loader,
+    page::{Assets, Page, Seed, Widget, safe_next},
+    shell::{Head, document},
+};
+
+/// What to answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rendered {
+    /// This page, as `text/html`, not to be cached.
+    Html(String),
+    /// See other (303): always a path of ours.
+    Redirect(String),
+}
+
+/// Renders a page for whoever `loader` speaks for.
+///
+/// `nonce` is the one in the response's `script-src`.
+///
+/// # Errors
+/// The problem of the loader that failed; the caller shows its error page with that status.
+pub async fn render(page: Page, loader: Arc<dyn Loader>, nonce: &str, assets: &Assets) -> Result<Rendered, Problem> {
+    match page {
+        Page::SignIn { next } => {
+            let next = safe_next(next.as_deref());
+            if loader.me().await?.is_some() {
+                return Ok(Rendered::Redirect(next));
+            }
+            Ok(Rendered::Html(document(&Head::sign_in(nonce, assets), &html(move || crate::pages::sign_in::sign_in(next)), None)))
+        }
+        Page::Messages { conversation } => {
+            let Some(me) = loader.me().await? else {
+                let back = conversation.map_or_else(String::new, |id| format!("?next=/messages/{id}"));
+                return Ok(Rendered::Redirect(format!("/sign-in{back}")));
+            };
+            let cursor = loader.stream_cursor().await?;
+            let inbox = loader.conversations().await?;
+            let mut seed = Seed { me: Some(me), cursor, inbox: Some(inbox), ..Seed::default() };
+            if let Some(id) = conversation
+                && let Some(detail) = loader.conversation(id).await?
+            {
+                seed.messages = Some(loader.messages(id).await?);
+                seed.conversation = Some(detail);
+            }
+            let root = seed.clone();
+            Ok(Rendered::Html(document(&Head::messages(nonce, assets, &seed), &html(move || crate::app(root, false)), Some(&seed))))
+        }
+        Page::Widget(widget) => widget_page(widget, &*loader, nonce, assets).await,
+    }
+}
+
+async fn widget_page(widget: Widget, loader: &dyn Loader, nonce: &str, assets: &Assets) -> Result<Rendered, Problem> {
+    let Widget { company, embedded, open, record } = widget;
+    let mut seed = Seed { company, embedded, record, ..Seed::default() };
+    // In a host's iframe the session comes with the token: a cookie of ours, if the browser sent one, is another matter.
+    if !embedded {
+        seed.me = loader.me().await?;
+        if seed.me.is_some() {
+            seed.launcher = Some(loader.launcher().await?);
+        }
+    }
+    let root = seed.clone();
+    let launcher = seed.launcher.clone();
+    let button = html(move || crate::widget::launcher::launcher(launcher));
+    let panel = html(move || crate::app(root, true));
+    Ok(Rendered::Html(document(&Head::widget(nonce, assets, &seed, open, button), &panel, Some(&seed))))
+}
+
+/// One view as HTML that the browser can hydrate.
+fn html<V: IntoView>(view: impl FnOnce() -> V) -> String {
+    let owner = Owner::new();
+    owner.with(|| view().into_view().to_html())
+}

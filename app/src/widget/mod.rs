@@ -1,0 +1,3 @@
+//! The widget: launcher and panel.
+
+pub mod launcher;
