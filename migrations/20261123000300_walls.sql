@@ -1,0 +1,461 @@
+-- Wall 2. Every tenant table gets row-level security, enabled and forced (the owner is bound too), with
+--   * one RESTRICTIVE policy: the row's company is the transaction's company. Whatever permissive policy is added later
+--     is ANDed with it and can't widen a view across companies;
+--   * PERMISSIVE policies per command for postil_app, which derive the right from user id and company id alone;
+--   * one PERMISSIVE policy for the roles that keep house inside one company (owner, definer, worker).
+-- Function calls stand in (SELECT …), so that they run once a query and not once a row.
+
+GRANT CREATE ON SCHEMA app, auth TO postil_definer, postil_auth;
+
+-- ------------------------------------------------------------------------------------------ what policies are made of
+
+-- Whether the person is an active member of the company at hand. Everything below is empty for everyone else.
+CREATE FUNCTION app.is_member() RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT 1 FROM public.memberships m
+        JOIN public.users u ON u.id = m.user_id AND u.status = 'active' AND u.deleted_at IS NULL
+        WHERE m.company_id = app.company_id() AND m.user_id = app.user_id() AND m.status = 'active' AND m.deleted_at IS NULL
+    );
+END $$;
+
+-- The scopes in which the person's role or name is allowed (or denied) an action, as tokens to compare with
+-- linked_records.scope_tokens. Talk about no record has the tokens * and u.
+CREATE FUNCTION app.scopes(p_action text, p_effect text) RETURNS text[] LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+BEGIN
+    RETURN (
+        SELECT coalesce(array_agg(DISTINCT scope.token) FILTER (WHERE scope.token IS NOT NULL), '{}')
+        FROM public.memberships m
+        JOIN public.users u ON u.id = m.user_id AND u.status = 'active' AND u.deleted_at IS NULL
+        JOIN public.companies c ON c.id = m.company_id
+        JOIN public.policy_grants g
+            ON g.company_id = m.company_id AND g.version = c.policy_version AND g.action = p_action AND g.effect = p_effect
+            AND (g.role_key = m.role_key OR g.user_id = m.user_id)
+        CROSS JOIN LATERAL (
+            SELECT CASE g.scope
+                WHEN 'company' THEN '*'
+                WHEN 'unlinked' THEN 'u'
+                WHEN 'department' THEN 'd:' || g.target
+                WHEN 'own_department' THEN 'd:' || m.department_id::text
+                WHEN 'project' THEN 'p:' || g.target
+                WHEN 'kind' THEN 'k:' || g.target
+                WHEN 'record' THEN 'r:' || g.target
+                WHEN 'own_records' THEN 'o:' || m.user_id::text
+            END AS token
+            UNION ALL
+            SELECT 'p:' || pm.project_id::text
+            FROM public.project_members pm
+            WHERE g.scope = 'own_projects' AND pm.company_id = m.company_id AND pm.user_id = m.user_id AND pm.deleted_at IS NULL
+        ) AS scope
+        WHERE m.company_id = app.company_id() AND m.user_id = app.user_id() AND m.status = 'active' AND m.deleted_at IS NULL
+    );
+END $$;
+
+CREATE FUNCTION app.allowed(p_action text) RETURNS text[] LANGUAGE sql STABLE AS $$ SELECT app.scopes(p_action, 'allow') $$;
+CREATE FUNCTION app.denied(p_action text) RETURNS text[] LANGUAGE sql STABLE AS $$ SELECT app.scopes(p_action, 'deny') $$;
+
+-- The direct and group conversations that the person is in.
+CREATE FUNCTION app.my_conversation_ids() RETURNS uuid[] LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT p.conversation_id FROM public.participants p
+        WHERE p.company_id = app.company_id() AND p.user_id = app.user_id() AND p.deleted_at IS NULL AND app.is_member()
+    );
+END $$;
+
+-- Whether the person made this conversation and nobody is in it yet: the moment in which its maker may enter.
+CREATE FUNCTION app.is_new_conversation(p_conversation uuid) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT 1 FROM public.conversations c
+        WHERE c.company_id = app.company_id() AND c.id = p_conversation AND c.created_by = app.user_id() AND app.is_member()
+    ) AND NOT EXISTS (
+        SELECT 1 FROM public.participants p WHERE p.company_id = app.company_id() AND p.conversation_id = p_conversation
+    );
+END $$;
+
+-- The verdict for one action on one record, or on talk about none. For single rows; lists use the token arrays directly.
+-- Runs with the caller's rights: a record that is not visible is not permitted.
+CREATE FUNCTION app.may(p_action text, p_kind text, p_id text) RETURNS boolean LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    v_tokens text[];
+BEGIN
+    IF p_kind IS NULL THEN
+        v_tokens := ARRAY['*', 'u'];
+    ELSE
+        SELECT r.scope_tokens INTO v_tokens FROM public.linked_records r
+        WHERE r.company_id = app.company_id() AND r.kind = p_kind AND r.id = p_id;
+        IF NOT FOUND THEN RETURN false; END IF;
+    END IF;
+    RETURN v_tokens && app.allowed(p_action) AND NOT v_tokens && app.denied(p_action);
+END $$;
+
+ALTER FUNCTION app.is_member() OWNER TO postil_definer;
+ALTER FUNCTION app.scopes(text, text) OWNER TO postil_definer;
+ALTER FUNCTION app.my_conversation_ids() OWNER TO postil_definer;
+ALTER FUNCTION app.is_new_conversation(uuid) OWNER TO postil_definer;
+
+-- ------------------------------------------------------------------------------------- the restrictive wall, for all
+
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY[
+        'roles', 'departments', 'projects', 'memberships', 'project_members', 'policies', 'policy_grants', 'api_keys', 'embed_keys',
+        'embed_token_uses', 'linked_records', 'conversations', 'participants', 'messages', 'threads', 'message_versions', 'message_links',
+        'read_receipts', 'attachments', 'user_presence', 'notification_queue', 'idempotency_keys', 'company_stream', 'event_log', 'jobs', 'audit_log'
+    ] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
+        EXECUTE format(
+            'CREATE POLICY %I ON %I AS RESTRICTIVE TO postil_owner, postil_definer, postil_worker, postil_app
+             USING (company_id = (SELECT app.company_id())) WITH CHECK (company_id = (SELECT app.company_id()))', t || '_tenant', t);
+        EXECUTE format(
+            'CREATE POLICY %I ON %I TO postil_owner, postil_definer, postil_worker USING (true) WITH CHECK (true)', t || '_house', t);
+    END LOOP;
+END $$;
+
+ALTER TABLE companies ENABLE ROW LEVEL SECURITY;
+ALTER TABLE companies FORCE ROW LEVEL SECURITY;
+CREATE POLICY companies_tenant ON companies AS RESTRICTIVE TO postil_owner, postil_definer, postil_worker, postil_app
+    USING (id = (SELECT app.company_id())) WITH CHECK (id = (SELECT app.company_id()));
+CREATE POLICY companies_house ON companies TO postil_owner, postil_definer, postil_worker USING (true) WITH CHECK (true);
+CREATE POLICY companies_read ON companies FOR SELECT TO postil_app USING ((SELECT app.is_member()));
+
+ALTER TABLE users ENABLE ROW LEVEL SECURITY;
+ALTER TABLE users FORCE ROW LEVEL SECURITY;
+-- People are no company's property: the house sees them all, a request only those it shares the company with.
+CREATE POLICY users_house ON users TO postil_owner, postil_definer, postil_worker, postil_auth USING (true) WITH CHECK (true);
+CREATE POLICY users_read ON users FOR SELECT TO postil_app
+    USING (EXISTS (SELECT 1 FROM memberships m WHERE m.company_id = (SELECT app.company_id()) AND m.user_id = users.id));
+
+ALTER TABLE sessions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE sessions FORCE ROW LEVEL SECURITY;
+CREATE POLICY sessions_auth ON sessions TO postil_auth, postil_owner USING (true) WITH CHECK (true);
+ALTER TABLE realtime_tickets ENABLE ROW LEVEL SECURITY;
+ALTER TABLE realtime_tickets FORCE ROW LEVEL SECURITY;
+CREATE POLICY realtime_tickets_auth ON realtime_tickets TO postil_auth, postil_owner USING (true) WITH CHECK (true);
+
+-- Sign-in must find memberships before a company is known.
+CREATE POLICY companies_auth ON companies FOR SELECT TO postil_auth USING (true);
+CREATE POLICY memberships_auth ON memberships FOR SELECT TO postil_auth USING (true);
+CREATE POLICY roles_auth ON roles FOR SELECT TO postil_auth USING (true);
+CREATE POLICY project_members_auth ON project_members FOR SELECT TO postil_auth USING (true);
+CREATE POLICY api_keys_auth ON api_keys FOR SELECT TO postil_auth USING (true);
+CREATE POLICY embed_keys_auth ON embed_keys FOR SELECT TO postil_auth USING (true);
+CREATE POLICY embed_token_uses_auth ON embed_token_uses TO postil_auth USING (true) WITH CHECK (true);
+CREATE POLICY company_stream_auth ON company_stream FOR SELECT TO postil_auth USING (true);
+CREATE POLICY jobs_auth ON jobs TO postil_auth USING (true) WITH CHECK (true);
+CREATE POLICY audit_log_auth ON audit_log FOR INSERT TO postil_auth WITH CHECK (true);
+
+-- --------------------------------------------------------------------------------------------- permissive, for requests
+
+CREATE POLICY roles_read ON roles FOR SELECT TO postil_app USING ((SELECT app.is_member()));
+CREATE POLICY departments_read ON departments FOR SELECT TO postil_app USING ((SELECT app.is_member()));
+CREATE POLICY projects_read ON projects FOR SELECT TO postil_app USING ((SELECT app.is_member()));
+CREATE POLICY memberships_read ON memberships FOR SELECT TO postil_app USING ((SELECT app.is_member()));
+CREATE POLICY project_members_read ON project_members FOR SELECT TO postil_app USING ((SELECT app.is_member()));
+CREATE POLICY policies_read ON policies FOR SELECT TO postil_app USING ((SELECT app.is_member()));
+CREATE POLICY policy_grants_read ON policy_grants FOR SELECT TO postil_app USING ((SELECT app.is_member()));
+
+-- A record is visible to whom thread:read is allowed on it. The ERP's key writes it with admin:records.
+CREATE POLICY linked_records_read ON linked_records FOR SELECT TO postil_app
+    USING (scope_tokens && (SELECT app.allowed('thread:read')) AND NOT scope_tokens && (SELECT app.denied('thread:read')));
+CREATE POLICY linked_records_insert ON linked_records FOR INSERT TO postil_app
+    WITH CHECK (ARRAY['*'] && (SELECT app.allowed('admin:records')) AND NOT ARRAY['*'] && (SELECT app.denied('admin:records')));
+CREATE POLICY linked_records_update ON linked_records FOR UPDATE TO postil_app
+    USING (ARRAY['*'] && (SELECT app.allowed('admin:records')) AND NOT ARRAY['*'] && (SELECT app.denied('admin:records')))
+    WITH CHECK (ARRAY['*'] && (SELECT app.allowed('admin:records')) AND NOT ARRAY['*'] && (SELECT app.denied('admin:records')));
+
+-- A conversation about a record follows the record, live; the others are their participants'.
+CREATE POLICY conversations_read ON conversations FOR SELECT TO postil_app
+    USING (deleted_at IS NULL AND CASE kind
+        WHEN 'record' THEN EXISTS (
+            SELECT 1 FROM linked_records r
+            WHERE r.company_id = conversations.company_id AND r.kind = conversations.link_kind AND r.id = conversations.link_id
+        )
+        ELSE id = ANY ((SELECT app.my_conversation_ids())::uuid[])
+            AND ARRAY['*', 'u'] && (SELECT app.allowed('thread:read')) AND NOT ARRAY['*', 'u'] && (SELECT app.denied('thread:read'))
+    END);
+CREATE POLICY conversations_insert ON conversations FOR INSERT TO postil_app
+    WITH CHECK (created_by = (SELECT app.user_id()) AND last_seq = 0 AND app.may('message:create', link_kind, link_id));
+-- Posting moves last_seq and activity_at (the only columns granted); the guard below lets last_seq grow by one.
+CREATE POLICY conversations_update ON conversations FOR UPDATE TO postil_app
+    USING (app.may('message:create', link_kind, link_id) OR app.may('message:reply', link_kind, link_id))
+    WITH CHECK (true);
+
+CREATE POLICY participants_read ON participants FOR SELECT TO postil_app
+    USING (EXISTS (SELECT 1 FROM conversations c WHERE c.company_id = participants.company_id AND c.id = participants.conversation_id));
+CREATE POLICY participants_insert ON participants FOR INSERT TO postil_app
+    WITH CHECK (created_by = (SELECT app.user_id()) AND (
+        conversation_id = ANY (app.my_conversation_ids())
+        OR (user_id = (SELECT app.user_id()) AND app.is_new_conversation(conversation_id))
+        OR EXISTS (
+            SELECT 1 FROM conversations c
+            WHERE c.company_id = participants.company_id AND c.id = participants.conversation_id AND c.kind = 'record'
+        )
+    ));
+
+-- A message is visible where its conversation is, if message:read is allowed on the record that governs it.
+CREATE POLICY messages_read ON messages FOR SELECT TO postil_app
+    USING (
+        EXISTS (SELECT 1 FROM conversations c WHERE c.company_id = messages.company_id AND c.id = messages.conversation_id)
+        AND CASE WHEN link_kind IS NULL
+            THEN ARRAY['*', 'u'] && (SELECT app.allowed('message:read')) AND NOT ARRAY['*', 'u'] && (SELECT app.denied('message:read'))
+            ELSE EXISTS (
+                SELECT 1 FROM linked_records r
+                WHERE r.company_id = messages.company_id AND r.kind = messages.link_kind AND r.id = messages.link_id
+                AND r.scope_tokens && (SELECT app.allowed('message:read')) AND NOT r.scope_tokens && (SELECT app.denied('message:read'))
+            )
+        END
+    );
+CREATE POLICY messages_insert ON messages FOR INSERT TO postil_app
+    WITH CHECK (
+        author_id = (SELECT app.user_id()) AND created_by = (SELECT app.user_id())
+        AND EXISTS (SELECT 1 FROM conversations c WHERE c.company_id = messages.company_id AND c.id = messages.conversation_id)
+        AND app.may(CASE WHEN parent_id IS NULL THEN 'message:create' ELSE 'message:reply' END, link_kind, link_id)
+    );
+CREATE POLICY messages_update ON messages FOR UPDATE TO postil_app
+    USING (
+        (author_id = (SELECT app.user_id()) AND (app.may('message:edit', link_kind, link_id) OR app.may('message:delete', link_kind, link_id)))
+        OR app.may('admin:moderate', link_kind, link_id)
+    )
+    WITH CHECK (true);
+
+CREATE POLICY threads_read ON threads FOR SELECT TO postil_app
+    USING (EXISTS (SELECT 1 FROM messages m WHERE m.company_id = threads.company_id AND m.id = threads.root_id));
+CREATE POLICY threads_insert ON threads FOR INSERT TO postil_app
+    WITH CHECK (EXISTS (
+        SELECT 1 FROM messages m
+        WHERE m.company_id = threads.company_id AND m.id = threads.root_id AND app.may('message:reply', m.link_kind, m.link_id)
+    ));
+CREATE POLICY threads_update ON threads FOR UPDATE TO postil_app
+    USING (EXISTS (
+        SELECT 1 FROM messages m
+        WHERE m.company_id = threads.company_id AND m.id = threads.root_id AND app.may('message:reply', m.link_kind, m.link_id)
+    ))
+    WITH CHECK (true);
+
+CREATE POLICY message_versions_read ON message_versions FOR SELECT TO postil_app
+    USING (EXISTS (
+        SELECT 1 FROM messages m
+        WHERE m.company_id = message_versions.company_id AND m.id = message_versions.message_id
+        -- A tombstone's text is withheld in its versions too.
+        AND (m.deleted_at IS NULL OR app.may('admin:moderate', m.link_kind, m.link_id))
+    ));
+CREATE POLICY message_versions_insert ON message_versions FOR INSERT TO postil_app
+    WITH CHECK (created_by = (SELECT app.user_id()) AND EXISTS (
+        SELECT 1 FROM messages m
+        WHERE m.company_id = message_versions.company_id AND m.id = message_versions.message_id AND m.author_id = (SELECT app.user_id())
+    ));
+
+CREATE POLICY message_links_read ON message_links FOR SELECT TO postil_app
+    USING (EXISTS (SELECT 1 FROM messages m WHERE m.company_id = message_links.company_id AND m.id = message_links.message_id));
+CREATE POLICY message_links_insert ON message_links FOR INSERT TO postil_app
+    WITH CHECK (created_by = (SELECT app.user_id()) AND EXISTS (
+        SELECT 1 FROM messages m
+        WHERE m.company_id = message_links.company_id AND m.id = message_links.message_id AND m.author_id = (SELECT app.user_id())
+    ));
+
+CREATE POLICY read_receipts_read ON read_receipts FOR SELECT TO postil_app
+    USING (EXISTS (SELECT 1 FROM conversations c WHERE c.company_id = read_receipts.company_id AND c.id = read_receipts.conversation_id));
+CREATE POLICY read_receipts_insert ON read_receipts FOR INSERT TO postil_app
+    WITH CHECK (user_id = (SELECT app.user_id()) AND EXISTS (
+        SELECT 1 FROM conversations c WHERE c.company_id = read_receipts.company_id AND c.id = read_receipts.conversation_id
+    ));
+CREATE POLICY read_receipts_update ON read_receipts FOR UPDATE TO postil_app
+    USING (user_id = (SELECT app.user_id())) WITH CHECK (user_id = (SELECT app.user_id()));
+
+CREATE POLICY attachments_read ON attachments FOR SELECT TO postil_app
+    USING (state = 'clean' AND deleted_at IS NULL AND EXISTS (
+        SELECT 1 FROM messages m
+        WHERE m.company_id = attachments.company_id AND m.id = attachments.message_id AND m.deleted_at IS NULL
+        AND app.may('attachment:read', m.link_kind, m.link_id)
+    ));
+
+CREATE POLICY user_presence_read ON user_presence FOR SELECT TO postil_app
+    USING (ARRAY['*', 'u'] && (SELECT app.allowed('presence:read')) AND NOT ARRAY['*', 'u'] && (SELECT app.denied('presence:read')));
+CREATE POLICY user_presence_insert ON user_presence FOR INSERT TO postil_app WITH CHECK (user_id = (SELECT app.user_id()) AND (SELECT app.is_member()));
+CREATE POLICY user_presence_update ON user_presence FOR UPDATE TO postil_app
+    USING (user_id = (SELECT app.user_id())) WITH CHECK (user_id = (SELECT app.user_id()));
+
+CREATE POLICY notification_queue_read ON notification_queue FOR SELECT TO postil_app
+    USING (user_id = (SELECT app.user_id()) AND EXISTS (
+        SELECT 1 FROM messages m WHERE m.company_id = notification_queue.company_id AND m.id = notification_queue.message_id
+    ));
+-- Only the author of a message may tell others of it.
+CREATE POLICY notification_queue_insert ON notification_queue FOR INSERT TO postil_app
+    WITH CHECK (EXISTS (
+        SELECT 1 FROM messages m
+        WHERE m.company_id = notification_queue.company_id AND m.id = notification_queue.message_id AND m.author_id = (SELECT app.user_id())
+    ));
+
+CREATE POLICY idempotency_keys_own ON idempotency_keys TO postil_app
+    USING (user_id = (SELECT app.user_id()) AND (SELECT app.is_member())) WITH CHECK (user_id = (SELECT app.user_id()) AND (SELECT app.is_member()));
+
+-- A member's request takes the next position and writes what happened; it reads no event.
+CREATE POLICY company_stream_own ON company_stream FOR SELECT TO postil_app USING ((SELECT app.is_member()));
+CREATE POLICY company_stream_next ON company_stream FOR UPDATE TO postil_app USING ((SELECT app.is_member())) WITH CHECK (true);
+CREATE POLICY event_log_insert ON event_log FOR INSERT TO postil_app
+    WITH CHECK (user_id = (SELECT app.user_id()) AND (SELECT app.is_member()));
+CREATE POLICY jobs_insert ON jobs FOR INSERT TO postil_app WITH CHECK ((SELECT app.is_member()));
+CREATE POLICY audit_log_insert ON audit_log FOR INSERT TO postil_app
+    WITH CHECK (actor_id = (SELECT app.user_id()) AND (SELECT app.is_member()));
+
+-- --------------------------------------------------------------------------------------------------------------- grants
+
+GRANT SELECT ON companies, roles, departments, projects, memberships, project_members, policies, policy_grants, permissions, linked_records,
+    conversations, participants, messages, threads, message_versions, message_links, read_receipts, attachments, user_presence,
+    notification_queue, idempotency_keys, company_stream TO postil_app;
+-- Not password_hash: only sign-in's functions read it.
+GRANT SELECT (id, email, name, locale, time_zone, status) ON users TO postil_app, postil_worker;
+GRANT INSERT ON linked_records, conversations, participants, messages, threads, message_versions, message_links, read_receipts, user_presence,
+    notification_queue, idempotency_keys, event_log, jobs, audit_log TO postil_app;
+GRANT UPDATE (title, amount_minor, currency, status, url, owner_id, department_id, project_id, updated_at) ON linked_records TO postil_app;
+GRANT UPDATE (last_seq, activity_at, updated_at) ON conversations TO postil_app;
+GRANT UPDATE (body, text_ast, preview, version, updated_at, edited_at, deleted_at, deleted_by) ON messages TO postil_app;
+GRANT UPDATE (reply_count, last_reply_at, updated_at) ON threads TO postil_app;
+GRANT UPDATE (read_seq, read_at) ON read_receipts TO postil_app;
+GRANT UPDATE (status, last_seen_at) ON user_presence TO postil_app;
+GRANT UPDATE (last_seq, audit_seq) ON company_stream TO postil_app;
+
+GRANT SELECT ON companies, roles, departments, projects, memberships, project_members, policies, policy_grants, linked_records,
+    conversations, participants, messages, threads, message_links, read_receipts, user_presence, company_stream, event_log, jobs TO postil_worker;
+GRANT INSERT, UPDATE ON user_presence TO postil_worker;
+GRANT INSERT, UPDATE ON jobs TO postil_worker;
+GRANT DELETE ON jobs TO postil_worker;
+
+GRANT SELECT ON users, memberships, companies, policy_grants, project_members, participants, conversations TO postil_definer;
+GRANT SELECT, UPDATE ON company_stream TO postil_definer;
+GRANT INSERT ON event_log TO postil_definer;
+
+GRANT SELECT ON users, companies, memberships, roles, project_members, api_keys, embed_keys, company_stream TO postil_auth;
+GRANT SELECT, INSERT, UPDATE, DELETE ON sessions, realtime_tickets, embed_token_uses TO postil_auth;
+GRANT SELECT, UPDATE, DELETE ON jobs TO postil_auth;
+
+GRANT EXECUTE ON FUNCTION app.user_id(), app.company_id(), app.enter(uuid, uuid) TO postil_app, postil_worker, postil_definer, postil_auth;
+GRANT EXECUTE ON FUNCTION app.is_member(), app.scopes(text, text), app.allowed(text), app.denied(text), app.my_conversation_ids(),
+    app.is_new_conversation(uuid), app.may(text, text, text) TO postil_app;
+GRANT EXECUTE ON FUNCTION app.is_member() TO postil_definer;
+
+-- --------------------------------------------------------------------------------------------------------------- guards
+-- What policies can't say: which change of which column is legal. They hold for every role.
+
+CREATE FUNCTION app.messages_guard() RETURNS trigger LANGUAGE plpgsql
+AS $$
+DECLARE
+    v_window integer;
+    v_parent public.messages%ROWTYPE;
+    v_depth_max smallint;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        SELECT c.reply_depth_max INTO v_depth_max FROM public.companies c WHERE c.id = NEW.company_id;
+        IF NEW.depth > coalesce(v_depth_max, 0) THEN
+            RAISE EXCEPTION 'reply depth % is more than the % that the company allows', NEW.depth, v_depth_max
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'messages_depth_max';
+        END IF;
+        IF NEW.parent_id IS NOT NULL THEN
+            SELECT * INTO v_parent FROM public.messages m WHERE m.company_id = NEW.company_id AND m.id = NEW.parent_id;
+            IF NOT FOUND OR NEW.depth <> v_parent.depth + 1 OR NEW.root_id <> v_parent.root_id OR NEW.path <> v_parent.path || NEW.seq THEN
+                RAISE EXCEPTION 'a reply stands right below its parent' USING ERRCODE = 'check_violation', CONSTRAINT = 'messages_tree';
+            END IF;
+            -- Talk about a restricted record stays restricted: a reply can't leave the record of what it answers.
+            IF v_parent.link_source IN ('own', 'parent')
+                AND (NEW.link_kind, NEW.link_id) IS DISTINCT FROM (v_parent.link_kind, v_parent.link_id) THEN
+                RAISE EXCEPTION 'a reply has the record of its parent' USING ERRCODE = 'check_violation', CONSTRAINT = 'messages_reply_link';
+            END IF;
+        END IF;
+        RETURN NEW;
+    END IF;
+
+    IF OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS NOT NULL THEN
+        RAISE EXCEPTION 'a tombstone does not change' USING ERRCODE = 'check_violation', CONSTRAINT = 'messages_tombstone';
+    END IF;
+    IF NEW.deleted_at IS NULL AND (NEW.body, NEW.text_ast, NEW.version) IS DISTINCT FROM (OLD.body, OLD.text_ast, OLD.version) THEN
+        SELECT c.edit_window_s INTO v_window FROM public.companies c WHERE c.id = NEW.company_id;
+        IF OLD.author_id IS DISTINCT FROM app.user_id() THEN
+            RAISE EXCEPTION 'only the author edits a message' USING ERRCODE = 'insufficient_privilege', CONSTRAINT = 'messages_author';
+        END IF;
+        IF NEW.version <> OLD.version + 1 OR NEW.edited_at IS NULL OR NEW.edited_at > OLD.created_at + make_interval(secs => v_window) THEN
+            RAISE EXCEPTION 'the edit window has passed' USING ERRCODE = 'check_violation', CONSTRAINT = 'messages_edit_window';
+        END IF;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER messages_guard BEFORE INSERT OR UPDATE ON messages FOR EACH ROW EXECUTE FUNCTION app.messages_guard();
+
+CREATE FUNCTION app.conversations_guard() RETURNS trigger LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF NEW.last_seq NOT IN (OLD.last_seq, OLD.last_seq + 1) THEN
+        RAISE EXCEPTION 'positions are dense' USING ERRCODE = 'check_violation', CONSTRAINT = 'conversations_last_seq';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER conversations_guard BEFORE UPDATE OF last_seq ON conversations FOR EACH ROW EXECUTE FUNCTION app.conversations_guard();
+
+CREATE FUNCTION app.stream_guard() RETURNS trigger LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF NEW.last_seq < OLD.last_seq OR NEW.last_seq > OLD.last_seq + 1000 OR NEW.audit_seq < OLD.audit_seq THEN
+        RAISE EXCEPTION 'a stream only moves forward' USING ERRCODE = 'check_violation', CONSTRAINT = 'company_stream_forward';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER stream_guard BEFORE UPDATE ON company_stream FOR EACH ROW EXECUTE FUNCTION app.stream_guard();
+
+CREATE FUNCTION app.immutable() RETURNS trigger LANGUAGE plpgsql
+AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER message_versions_immutable BEFORE UPDATE OR DELETE ON message_versions FOR EACH ROW EXECUTE FUNCTION app.immutable();
+CREATE TRIGGER policies_immutable BEFORE UPDATE OR DELETE ON policies FOR EACH ROW EXECUTE FUNCTION app.immutable();
+CREATE TRIGGER policy_grants_immutable BEFORE UPDATE OR DELETE ON policy_grants FOR EACH ROW EXECUTE FUNCTION app.immutable();
+CREATE TRIGGER event_log_immutable BEFORE UPDATE ON event_log FOR EACH ROW EXECUTE FUNCTION app.immutable();
+CREATE TRIGGER audit_log_immutable BEFORE UPDATE OR DELETE ON audit_log FOR EACH ROW EXECUTE FUNCTION app.immutable();
+
+-- Whatever changes who may see what writes an event, whoever changes it and by which way: open sockets are evaluated again.
+CREATE FUNCTION app.access_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+DECLARE
+    v_row jsonb := CASE WHEN TG_OP = 'DELETE' THEN to_jsonb(OLD) ELSE to_jsonb(NEW) END;
+    v_company uuid := coalesce(v_row ->> 'company_id', v_row ->> 'id')::uuid;
+    v_before text := current_setting('app.company_id', true);
+    v_seq bigint;
+BEGIN
+    -- The function's owner is bound to the company at hand like everyone: an operator in psql has none.
+    PERFORM set_config('app.company_id', v_company::text, true);
+    UPDATE public.company_stream s SET last_seq = s.last_seq + 1 WHERE s.company_id = v_company RETURNING s.last_seq INTO v_seq;
+    IF FOUND THEN
+        INSERT INTO public.event_log (company_id, seq, kind, conversation_id, link_kind, link_id, user_id, at)
+        VALUES (
+            v_company, v_seq, 'access.changed', (v_row ->> 'conversation_id')::uuid,
+            CASE WHEN TG_TABLE_NAME = 'linked_records' THEN v_row ->> 'kind' END,
+            CASE WHEN TG_TABLE_NAME = 'linked_records' THEN v_row ->> 'id' END,
+            (v_row ->> 'user_id')::uuid, clock_timestamp()
+        );
+    END IF;
+    PERFORM set_config('app.company_id', coalesce(v_before, ''), true);
+    RETURN NULL;
+END $$;
+ALTER FUNCTION app.access_changed() OWNER TO postil_definer;
+
+CREATE TRIGGER memberships_access AFTER UPDATE OF role_key, department_id, kind, status, deleted_at ON memberships
+    FOR EACH ROW EXECUTE FUNCTION app.access_changed();
+CREATE TRIGGER project_members_access AFTER INSERT OR UPDATE OR DELETE ON project_members
+    FOR EACH ROW EXECUTE FUNCTION app.access_changed();
+CREATE TRIGGER companies_access AFTER UPDATE OF policy_version ON companies
+    FOR EACH ROW WHEN (OLD.policy_version IS DISTINCT FROM NEW.policy_version) EXECUTE FUNCTION app.access_changed();
+CREATE TRIGGER linked_records_access AFTER UPDATE OF owner_id, department_id, project_id ON linked_records
+    FOR EACH ROW WHEN (OLD.scope_tokens IS DISTINCT FROM NEW.scope_tokens) EXECUTE FUNCTION app.access_changed();
+CREATE TRIGGER participants_access AFTER UPDATE OF deleted_at ON participants
+    FOR EACH ROW WHEN (OLD.deleted_at IS DISTINCT FROM NEW.deleted_at) EXECUTE FUNCTION app.access_changed();
+
+REVOKE CREATE ON SCHEMA app, auth FROM postil_definer, postil_auth;

@@ -1,0 +1,7 @@
+//! The server half of the core: use cases, SQL, Redis, secrets. Feature `ssr` only.
+//!
+//! `{store, bus, jobs, crypto} ← service`. HTTP and sockets live in the crate `server`, which can name no SQL.
+
+pub mod crypto;
+pub mod source;
+pub mod store;
