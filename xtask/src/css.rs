@@ -31,7 +31,7 @@ fn inline(file: &Path, depth: usize) -> Result<String> {
             parse_import(import).with_context(|| format!("{}: can't read `{}`", file.display(), line.trim()))?;
         let content = inline(&file.with_file_name(name), depth + 1)?;
         for wrapper in &wrappers {
-            css += &format!("{wrapper} {{\n");
+            css.extend([wrapper.as_str(), " {\n"]);
         }
         css += &content;
         css += &"}\n".repeat(wrappers.len());

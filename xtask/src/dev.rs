@@ -44,6 +44,13 @@ log_min_duration_statement = 1s
 track_io_timing = on
 ";
 
+/// Where the data is thrown away anyway, a crash of the machine may take it along.
+const PG_SETTINGS_CI: &str = "\
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+";
+
 /// What a checkout remembers about its services, in `.dev/state.json` (readable by its owner alone).
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Services {
@@ -124,7 +131,7 @@ impl Services {
         let mut text =
             String::from("# Written by `cargo xtask dev up`. Development only: these secrets open nothing else.\n");
         for (name, value) in self.dev_env() {
-            text += &format!("export {name}='{value}'\n");
+            text.extend(["export ", name, "='", &value, "'\n"]);
         }
         repo::write_atomically(&repo::dev_dir().join("env"), text.as_bytes(), 0o600)
     }
@@ -182,6 +189,10 @@ impl Services {
         Ok(command)
     }
 
+    pub fn are_running(&self) -> bool {
+        self.pg_running() && self.redis_running()
+    }
+
     fn pg_running(&self) -> bool {
         self.pg_data().join("PG_VERSION").exists()
             && self.pg_ctl(&["status"]).is_ok_and(|mut command| output(&mut command).is_ok())
@@ -193,7 +204,8 @@ impl Services {
             self.init_cluster(&data)?;
         }
         let settings = data.join("postil.conf");
-        fs::write(&settings, PG_SETTINGS)?;
+        let volatile = if repo::is_ci() { PG_SETTINGS_CI } else { "" };
+        fs::write(&settings, format!("{PG_SETTINGS}{volatile}"))?;
         fs::set_permissions(&settings, Permissions::from_mode(0o644))?;
         if self.pg_running() {
             return Ok(());
@@ -245,7 +257,7 @@ impl Services {
         self.redis_at("redis", port).start()
     }
 
-    pub fn redis_running(&self) -> bool {
+    fn redis_running(&self) -> bool {
         self.redis_port != 0 && self.redis_at("redis", self.redis_port).answers()
     }
 

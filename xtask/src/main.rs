@@ -37,7 +37,7 @@ enum Task {
     /// Check that `postil` (without features) and `frontend` compile for the browser, each by itself
     CheckWasm,
     /// Run the generators of committed files and fail, with a diff, where one has changed
-    Freshness,
+    Freshness(freshness::Options),
     /// Set up, build, migrate, seed and serve: what script/server runs
     Server(server::Options),
     /// Every test: what script/test runs
@@ -55,7 +55,7 @@ enum DevAction {
 }
 
 fn main() -> ExitCode {
-    match run(&Cli::parse().task) {
+    match run(Cli::parse().task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The causes, without the backtrace of a build tool.
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(task: &Task) -> Result<()> {
+fn run(task: Task) -> Result<()> {
     match task {
         Task::Wasm(options) => wasm::build(options),
         Task::Dev { action: DevAction::Up } => {
@@ -79,8 +79,8 @@ fn run(task: &Task) -> Result<()> {
         Task::Dev { action: DevAction::Down } => dev::down(),
         Task::Dev { action: DevAction::Status } => dev::status(),
         Task::CheckWasm => wasm::check(),
-        Task::Freshness => freshness::check(),
-        Task::Server(options) => server::run(options),
-        Task::Test(options) => suite::run(options),
+        Task::Freshness(options) => freshness::check(options).map(|_| ()),
+        Task::Server(options) => server::run(&options),
+        Task::Test(options) => suite::run(&options),
     }
 }

@@ -1,6 +1,6 @@
 //! Where things are in this checkout, and the few helpers every task shares.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{IsTerminal as _, Read as _};
@@ -11,6 +11,11 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
+
+/// Everything that runs outside the browser, chosen the same way by every build, check and test: another choice would
+/// turn on other features in shared dependencies and compile them once more. `frontend` would turn on hydration in the
+/// server's copy of the user interface.
+pub const HOST_CRATES: [&str; 3] = ["--workspace", "--exclude", "frontend"];
 
 /// The checkout this binary was built in.
 ///
@@ -24,7 +29,7 @@ pub fn root() -> PathBuf {
 
 /// Cargo's target directory: shared between checkouts when `CARGO_TARGET_DIR` says so.
 pub fn target_dir() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
+    setting("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
 }
 
 /// Output that belongs to this checkout alone, wherever Cargo's target directory is.
@@ -42,7 +47,7 @@ pub fn end2end_dir() -> PathBuf {
 
 /// `cargo`, the one that runs this task.
 pub fn cargo() -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = Command::new(setting("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     command
 }
@@ -62,6 +67,16 @@ pub fn npm_install() -> Result<()> {
         run(npm.current_dir(&dir).env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))?;
         Ok(fs::write(&mark, wanted)?)
     })
+}
+
+/// True on a continuous-integration machine, which throws its data away.
+pub fn is_ci() -> bool {
+    setting("CI").is_some_and(|value| !value.is_empty())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where the build tool reads its environment")]
+fn setting(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 /// Runs `command` to its end; an exit code other than 0 is an error that names the command.

@@ -70,7 +70,7 @@ pub struct Options {
     pub dev: bool,
 }
 
-pub fn build(options: &Options) -> Result<()> {
+pub fn build(options: Options) -> Result<()> {
     let site = repo::site_dir();
     let inputs = inputs_hash(options)?;
     if fs::read_to_string(site.join(".inputs")).is_ok_and(|built| built == inputs) {
@@ -128,7 +128,7 @@ fn shared_arguments() -> [String; 6] {
 }
 
 /// Compiles `frontend` and returns the raw module.
-fn compile(options: &Options) -> Result<Vec<u8>> {
+fn compile(options: Options) -> Result<Vec<u8>> {
     let mut command = cargo_for(toolchain()?);
     command.args(["build", "--package", "frontend", "--lib", "--message-format=json-render-diagnostics"]);
     let mut arguments = shared_arguments();
@@ -159,7 +159,7 @@ fn compile(options: &Options) -> Result<Vec<u8>> {
 type Bindings = (String, Vec<u8>, BTreeMap<String, Vec<u8>>);
 
 /// Makes the JavaScript bindings and shrinks the module. The result is kept: a changed style sheet costs no wasm-opt.
-fn bindings(raw: &[u8], options: &Options) -> Result<Bindings> {
+fn bindings(raw: &[u8], options: Options) -> Result<Bindings> {
     let cache = repo::root().join("target/bindings");
     let key = format!("{} {} {WASM_OPT:?}", repo::sha256_hex(raw), options.dev);
     if !fs::read_to_string(cache.join("key")).is_ok_and(|kept| kept == key) {
@@ -202,7 +202,7 @@ struct Site {
 }
 
 impl Site {
-    fn new(place: &Path, options: &Options) -> Result<Self> {
+    fn new(place: &Path, options: Options) -> Result<Self> {
         let fresh = place.with_extension("new");
         let _ = fs::remove_dir_all(&fresh);
         fs::create_dir_all(&fresh)?;
@@ -351,18 +351,18 @@ fn with_toolchain(mut command: Command, toolchain: Option<&str>) -> Command {
 }
 
 /// A hash over every input and the compiler's version.
-fn inputs_hash(options: &Options) -> Result<String> {
+fn inputs_hash(options: Options) -> Result<String> {
     let root = repo::root();
     let mut listing =
         format!("dev: {}\n{}", options.dev, output(Command::new("rustc").arg("--version").current_dir(&root))?);
     for input in INPUTS {
         let path = root.join(input);
-        let files = if path.is_dir() { repo::files_below(&path)? } else { vec![path] };
+        let files = if path.is_file() { vec![path] } else { repo::files_below(&path)? };
         for file in files {
             let name = file.strip_prefix(&root)?;
             if !NOT_INPUTS.iter().any(|dir| name.starts_with(dir)) {
                 let content = fs::read(&file).with_context(|| format!("can't read {}", file.display()))?;
-                listing += &format!("{} {}\n", repo::sha256_hex(&content), name.display());
+                listing.extend([repo::sha256_hex(&content).as_str(), " ", &name.to_string_lossy(), "\n"]);
             }
         }
     }
