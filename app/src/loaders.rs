@@ -4,6 +4,7 @@
 use std::{future::Future, pin::Pin};
 
 use postil::{
+    clock::Timestamp,
     ids::ConversationId,
     wire::{ConversationDetail, ConversationSummary, Launcher, Me, MessagePage, Page, Problem},
 };
@@ -13,6 +14,9 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Reads on behalf of whoever sent the request. Nobody signed in: [`Loader::me`] answers `None`, and nothing else is asked.
 pub trait Loader: Send + Sync {
+    /// Now: pages say "14:05" and "yesterday".
+    fn now(&self) -> Timestamp;
+
     /// Who is signed in by cookie.
     fn me(&self) -> BoxFuture<'_, Result<Option<Me>, Problem>>;
 

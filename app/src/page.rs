@@ -1,6 +1,7 @@
 //! The three pages, what they are asked with, and what they carry from the server to the browser.
 
 use postil::{
+    clock::Timestamp,
     domain::RecordKey,
     ids::{CompanyId, ConversationId},
     wire::{ConversationDetail, ConversationSummary, Launcher, Me, MessagePage, Page as ListPage},
@@ -128,6 +129,8 @@ impl Assets {
 /// What the browser starts with, so that it need not ask for what the page already shows.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Seed {
+    /// When the page was rendered.
+    pub now: Option<Timestamp>,
     /// Who is signed in by cookie.
     pub me: Option<Me>,
     /// Where the socket may resume.

@@ -43,7 +43,8 @@ pub async fn render(page: Page, loader: Arc<dyn Loader>, nonce: &str, assets: &A
             };
             let cursor = loader.stream_cursor().await?;
             let inbox = loader.conversations().await?;
-            let mut seed = Seed { me: Some(me), cursor, inbox: Some(inbox), ..Seed::default() };
+            let now = Some(loader.now());
+            let mut seed = Seed { now, me: Some(me), cursor, inbox: Some(inbox), ..Seed::default() };
             if let Some(id) = conversation
                 && let Some(detail) = loader.conversation(id).await?
             {
@@ -59,7 +60,7 @@ pub async fn render(page: Page, loader: Arc<dyn Loader>, nonce: &str, assets: &A
 
 async fn widget_page(widget: Widget, loader: &dyn Loader, nonce: &str, assets: &Assets) -> Result<Rendered, Problem> {
     let Widget { company, embedded, open, record } = widget;
-    let mut seed = Seed { company, embedded, record, ..Seed::default() };
+    let mut seed = Seed { now: Some(loader.now()), company, embedded, record, ..Seed::default() };
     // In a host's iframe the session comes with the token: a cookie of ours, if the browser sent one, is another matter.
     if !embedded {
         seed.me = loader.me().await?;
