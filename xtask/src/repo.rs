@@ -23,7 +23,7 @@ pub const HOST_CRATES: [&str; 3] = ["--workspace", "--exclude", "frontend"];
 /// the checkout it was called from.
 pub fn root() -> PathBuf {
     let manifest =
-        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        setting("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     manifest.parent().expect("xtask lies one level below the root").to_path_buf()
 }
 
