@@ -138,6 +138,9 @@ CREATE POLICY users_read ON users FOR SELECT TO postil_app
 ALTER TABLE sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE sessions FORCE ROW LEVEL SECURITY;
 CREATE POLICY sessions_auth ON sessions TO postil_auth, postil_owner USING (true) WITH CHECK (true);
+-- Nobody but sign-in has a grant here; should one ever be given, it is for one company at a time.
+CREATE POLICY sessions_tenant ON sessions AS RESTRICTIVE TO postil_owner, postil_definer, postil_worker, postil_app
+    USING (company_id = (SELECT app.company_id())) WITH CHECK (company_id = (SELECT app.company_id()));
 ALTER TABLE realtime_tickets ENABLE ROW LEVEL SECURITY;
 ALTER TABLE realtime_tickets FORCE ROW LEVEL SECURITY;
 CREATE POLICY realtime_tickets_auth ON realtime_tickets TO postil_auth, postil_owner USING (true) WITH CHECK (true);
