@@ -115,7 +115,6 @@ pub enum SocketEvent {
 
 /// Everything that can happen to a feed.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "inputs are applied at once, not kept in arrays")]
 pub enum Input {
     // ------------------------------------------------------------------------------------------- what the person does
     /// The list of conversations is shown: loads it unless it is there.
@@ -355,4 +354,45 @@ pub enum Input {
         /// The messages.
         unsent: Vec<Unsent>,
     },
+}
+
+impl Input {
+    /// The context that it belongs to; `None` for what the person does and for time, which happen here and now.
+    pub(super) fn context(&self) -> Option<Context> {
+        match self {
+            Self::InboxOpened
+            | Self::InboxMoreWanted
+            | Self::ConversationOpened { .. }
+            | Self::ConversationClosed { .. }
+            | Self::OlderWanted { .. }
+            | Self::ThreadWanted { .. }
+            | Self::Send { .. }
+            | Self::Retry { .. }
+            | Self::Discard { .. }
+            | Self::Edit { .. }
+            | Self::Delete { .. }
+            | Self::ChangeRetry { .. }
+            | Self::ChangeDiscard { .. }
+            | Self::MarkRead { .. }
+            | Self::Poll
+            | Self::Tick { .. } => None,
+            Self::InboxLoaded { ask, .. }
+            | Self::SummariesLoaded { ask, .. }
+            | Self::ConversationLoaded { ask, .. }
+            | Self::MessagesLoaded { ask, .. }
+            | Self::ThreadLoaded { ask, .. }
+            | Self::LoadFailed { ask, .. }
+            | Self::LauncherLoaded { ask, .. }
+            | Self::PresenceLoaded { ask, .. }
+            | Self::SendAccepted { ask, .. }
+            | Self::SendFailed { ask, .. }
+            | Self::ChangeAccepted { ask, .. }
+            | Self::ChangeFailed { ask, .. }
+            | Self::MarkReadAccepted { ask, .. }
+            | Self::MarkReadFailed { ask, .. } => Some(ask.context),
+            Self::Frame { context, .. } | Self::Socket { context, .. } | Self::OutboxRestored { context, .. } => {
+                Some(*context)
+            }
+        }
+    }
 }

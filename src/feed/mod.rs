@@ -4,12 +4,26 @@
 //! tests hold it to: *old snapshot + events = fresh snapshot*, for any order, duplication, loss and reconnect that the
 //! network can make, and each own message appears exactly once.
 //!
-//! Start reading at [`Input`], [`Effect`] and the views of [`view`].
+//! Three ideas carry it. A message is replaced only by a higher state of itself, so it does not matter which of two news
+//! comes first. Every request draws a growing ticket, so an answer is known to include what was heard before it was
+//! asked, and is refused if something was withdrawn since. What an answer may or may not include is asked for again.
+//!
+//! Start reading at [`Input`], [`Effect`] and the views of [`view`]; then `reduce.rs`, which says what each input does,
+//! `conversation.rs` (summaries and unread counts), `timeline.rs` (messages) and `outbox.rs` (own writes).
 
+mod conversation;
+mod desk;
 pub mod effect;
+mod inbox;
 pub mod input;
 pub mod outbox;
+mod read;
+mod reduce;
+mod timeline;
 pub mod view;
+
+#[cfg(test)]
+mod tests;
 
 pub use effect::{Announcement, Effect, Purge, Urgency};
 pub use input::{Ask, Context, Failure, Input, Load, SocketEvent};
@@ -19,140 +33,99 @@ pub use view::{
     Unread,
 };
 
+use std::collections::HashMap;
+
 use crate::{
-    domain::PresenceStatus,
+    domain::RecordKey,
     ids::{CompanyId, ConversationId, MessageId, UserId},
-    wire::{Message, Person},
+    limits,
+    wire::{Person, Presence},
 };
 
-/// Everything that the client knows about one company, for one person, in one epoch.
+/// Everything that the client knows about one company, for one person, in one epoch. Dropped whole when one of these
+/// changes.
 #[derive(Debug)]
 pub struct Feed {
-    viewer: UserId,
-    context: Context,
-    ticket: u64,
+    desk: desk::Desk,
+    connection: Connection,
+    /// Whether the loss of a connection was announced.
+    lost: bool,
+    cursor: Option<String>,
+    inbox: inbox::Inbox,
+    launcher_unread: u16,
+    conversations: HashMap<ConversationId, conversation::Conversation>,
+    /// Own messages in the order of sending.
+    outbox: Vec<Pending>,
+    outbox_changed: bool,
+    changes: HashMap<MessageId, outbox::Changing>,
+    /// Records that were withdrawn, and the last ticket drawn before: answers up to it may not bring them back.
+    withdrawn: HashMap<RecordKey, u64>,
+    people: HashMap<UserId, Person>,
+    presence: HashMap<UserId, Presence>,
 }
 
 impl Feed {
     /// An empty feed.
     #[must_use]
     pub fn new(viewer: UserId, company: CompanyId, epoch: u32) -> Self {
-        Self { viewer, context: Context { company, epoch }, ticket: 0 }
-    }
-
-    /// Lets `input` happen; returns what to do next, in order.
-    pub fn apply(&mut self, input: Input) -> Vec<Effect> {
-        let _ = input;
-        Vec::new()
+        Self {
+            desk: desk::Desk {
+                viewer,
+                context: Context { company, epoch },
+                ticket: 1,
+                barrier: 0,
+                connected: 0,
+                generation: 0,
+                preview_replies: usize::from(limits::THREAD_PREVIEW_REPLIES),
+                revision: 0,
+            },
+            connection: Connection::Connecting,
+            lost: false,
+            cursor: None,
+            inbox: inbox::Inbox::default(),
+            launcher_unread: 0,
+            conversations: HashMap::new(),
+            outbox: Vec::new(),
+            outbox_changed: false,
+            changes: HashMap::new(),
+            withdrawn: HashMap::new(),
+            people: HashMap::new(),
+            presence: HashMap::new(),
+        }
     }
 
     /// A ticket for a request that no effect asked for (first paint, record context). Draw it before asking.
     pub fn ask(&mut self) -> Ask {
-        self.ticket += 1;
-        Ask { context: self.context, ticket: self.ticket }
+        self.desk.draw()
     }
 
     /// Company and epoch; the driver opens sockets and storage for these.
     #[must_use]
     pub fn context(&self) -> Context {
-        self.context
+        self.desk.context
     }
 
     /// Whose feed it is.
     #[must_use]
     pub fn viewer(&self) -> UserId {
-        self.viewer
+        self.desk.viewer
     }
 
     /// Where to resume the socket; for `hello`.
     #[must_use]
     pub fn cursor(&self) -> Option<&str> {
-        None
+        self.cursor.as_deref()
     }
 
     /// Whether news arrive.
     #[must_use]
     pub fn connection(&self) -> Connection {
-        Connection::Connecting
+        self.connection
     }
 
-    /// Changes with everything that any view shows.
+    /// Changes with every input that was not dropped.
     #[must_use]
     pub fn revision(&self) -> u64 {
-        0
-    }
-
-    /// The list of conversations, the latest activity first.
-    #[must_use]
-    pub fn inbox(&self) -> InboxView<'_> {
-        InboxView { conversations: Vec::new(), loading: Loading::Idle, more: false, loading_more: false }
-    }
-
-    /// Unread messages in all conversations, bounded by [`crate::limits::UNREAD_COUNT_MAX`].
-    #[must_use]
-    pub fn total_unread(&self) -> Unread {
-        Unread(0)
-    }
-
-    /// One conversation, once its summary is known.
-    #[must_use]
-    pub fn conversation(&self, conversation: ConversationId) -> Option<ConversationView<'_>> {
-        let _ = conversation;
-        None
-    }
-
-    /// The threads of a conversation; `None` before it was opened.
-    #[must_use]
-    pub fn timeline(&self, conversation: ConversationId) -> Option<TimelineView<'_>> {
-        let _ = conversation;
-        None
-    }
-
-    /// One thread, also when it is older than what the timeline shows; `None` until its beginning is loaded.
-    #[must_use]
-    pub fn thread(&self, conversation: ConversationId, root: MessageId) -> Option<ThreadView<'_>> {
-        let _ = (conversation, root);
-        None
-    }
-
-    /// A loaded message.
-    #[must_use]
-    pub fn message(&self, message: MessageId) -> Option<&Message> {
-        let _ = message;
-        None
-    }
-
-    /// Who, without the viewer, has read up to the position `seq` of a conversation or beyond, by name.
-    #[must_use]
-    pub fn read_by(&self, conversation: ConversationId, seq: i64) -> Vec<&Person> {
-        let _ = (conversation, seq);
-        Vec::new()
-    }
-
-    /// A person whose name is known from a conversation, a message or the inbox.
-    #[must_use]
-    pub fn person(&self, user: UserId) -> Option<&Person> {
-        let _ = user;
-        None
-    }
-
-    /// A person's presence, as last heard.
-    #[must_use]
-    pub fn presence(&self, user: UserId) -> PresenceView {
-        let _ = user;
-        PresenceView { status: PresenceStatus::Unknown, as_of: None, last_seen_at: None, stale: true }
-    }
-
-    /// Whom to watch: people of open conversations, then of the inbox, without the viewer, at most
-    /// [`crate::limits::PRESENCE_USERS_MAX`]. The driver sends `presence.watch` when it changes, and after `welcome`.
-    #[must_use]
-    pub fn watch_list(&self) -> Vec<UserId> {
-        Vec::new()
-    }
-
-    /// Pending messages, in the order of sending, for storage.
-    #[must_use]
-    pub fn unsent(&self) -> Vec<Unsent> {
-        Vec::new()
+        self.desk.revision
     }
 }
