@@ -92,12 +92,27 @@ pub const SOCKET_FRAMES_PER_S: u32 = 10;
 pub const SOCKETS_PER_USER_MAX: usize = 50;
 /// Most events replayed to a resuming socket; a client further behind is told to resync.
 pub const REPLAY_EVENTS_MAX: u32 = 1_000;
-/// How often a node compares its tail with the log when Redis works, in milliseconds.
-pub const TAIL_CHECK_MS: u64 = 5_000;
+/// How often a node compares its tail with the log when Redis works, in milliseconds: half of the two seconds within which
+/// a revocation made by hand in SQL must reach open sockets.
+pub const TAIL_CHECK_MS: u64 = 1_000;
 /// How often a node polls the log while Redis is away, in milliseconds.
 pub const TAIL_POLL_MS: u64 = 500;
 /// Events read from the log at once.
 pub const TAIL_BATCH_EVENTS: u32 = 500;
+/// Sockets that read the log for a resume at the same time on one node: fewer than the hub's connections, which live events need.
+pub const REPLAYS_CONCURRENT_MAX: usize = 3;
+/// Longest time that one frame may take to leave for a socket, in seconds; a reader slower than that is gone.
+pub const SOCKET_SEND_S: u64 = 10;
+/// How often sessions are read again while Redis is away and can't tell of their end, in milliseconds.
+pub const SESSION_POLL_MS: u64 = 1_500;
+/// Commands waiting for one company's part of the hub; whispers beyond that are dropped, events are read from the log.
+pub const HUB_QUEUE_COMMANDS: usize = 1_024;
+/// Conversations and records whose facts one company's part of the hub remembers: a few hundred bytes each.
+pub const HUB_FACTS_MAX: usize = 4_096;
+/// Conversations and records that the hub remembers having shown to one person; beyond that a loss of access means a resync.
+pub const HUB_SHOWN_MAX: usize = 2_048;
+/// Read receipts of one company are sent together, at most this often, in milliseconds.
+pub const RECEIPT_BATCH_MS: u64 = 200;
 /// Life of a socket ticket, in seconds.
 pub const TICKET_TTL_S: u64 = 30;
 
@@ -109,6 +124,10 @@ pub const PRESENCE_REFRESH_S: u64 = 20;
 pub const PRESENCE_GRACE_MS: u64 = 5_000;
 /// Presence changes of one company are sent together, at most this often, in milliseconds.
 pub const PRESENCE_BATCH_MS: u64 = 1_000;
+/// How long somebody's last transition is remembered, in days.
+pub const PRESENCE_FORGET_DAYS: u32 = 30;
+/// Most people whose leases ran out that one look settles: the next look is a second later.
+pub const PRESENCE_SWEEP_USERS: u32 = 500;
 /// Most people asked for or watched at once.
 pub const PRESENCE_USERS_MAX: usize = 200;
 /// One typing whisper per conversation and person in this time, in milliseconds.
@@ -130,6 +149,23 @@ pub const SIGN_IN_PER_MINUTE: u32 = 10;
 pub const SEND_BURST: u32 = 30;
 /// Sustained sends of one person per minute.
 pub const SEND_PER_MINUTE: u32 = 120;
+/// Requests of one session or key in a burst: opening the widget takes about ten.
+pub const REQUESTS_BURST: u32 = 200;
+/// Sustained requests of one session or key per minute.
+pub const REQUESTS_PER_MINUTE: u32 = 1_200;
+/// Rate buckets kept in process while Redis is away: some 100 bytes each.
+pub const RATE_BUCKETS_MAX: usize = 50_000;
+
+/// Signals waiting for the hub, or for its subscriber connection; more are dropped and the log is read instead.
+pub const BUS_INBOX_SIGNALS: usize = 8_192;
+/// Signals waiting to be sent to Redis.
+pub const BUS_OUTBOX_SIGNALS: usize = 8_192;
+/// Longest wait for one answer of Redis, in milliseconds.
+pub const REDIS_COMMAND_MS: u64 = 500;
+/// How often the subscriber connection is checked, in milliseconds.
+pub const REDIS_PING_MS: u64 = 1_000;
+/// Longest pause between two attempts to reach Redis, in milliseconds.
+pub const REDIS_RETRY_MS_MAX: u64 = 2_000;
 
 /// Connections that the server opens to PostgreSQL for people's requests: eight beat thirty-two on two cores.
 pub const DB_POOL_CONNECTIONS: u32 = 8;
