@@ -248,6 +248,25 @@ impl Services {
         fs::rename(&fresh, data).context("can't move the new cluster into place")
     }
 
+    /// Whoever deleted `.dev/` to start afresh also meant data outside of it, which nobody has the passwords of.
+    fn clear_leftovers(&self) -> Result<()> {
+        if self.pg_running() {
+            run(self.pg_ctl(&["-s", "-w", "-m", "immediate", "stop"])?.stdout(Stdio::null()))?;
+        }
+        for name in ["pg", "redis"] {
+            let dir = self.base.join(name);
+            let pid = fs::read_to_string(dir.join("redis.pid")).unwrap_or_default();
+            // Its directory is the proof that this process is the one that wrote the file.
+            if fs::read_link(format!("/proc/{}/cwd", pid.trim())).is_ok_and(|cwd| cwd == dir) {
+                run(Command::new("kill").arg(pid.trim()))?;
+            }
+            if dir.exists() {
+                fs::remove_dir_all(&dir)?;
+            }
+        }
+        Ok(())
+    }
+
     fn start_redis(&mut self) -> Result<()> {
         if self.redis_running() {
             return Ok(());
@@ -333,6 +352,7 @@ pub fn up() -> Result<Services> {
     let mut services = Services::load()?.map_or_else(Services::new, Ok)?;
     if !services.base.is_dir() {
         services.base = service_base()?;
+        services.clear_leftovers()?;
     }
     services.save()?;
     services.start_postgres()?;
@@ -352,6 +372,20 @@ pub fn down() -> Result<()> {
         run(services.pg_ctl(&["-s", "-w", "-m", "fast", "stop"])?.stdout(Stdio::null()))?;
     }
     services.redis_at("redis", services.redis_port).stop()
+}
+
+/// Stops both and deletes their data, wherever it lies.
+pub fn discard() -> Result<()> {
+    down()?;
+    let Some(services) = Services::load()? else { return Ok(()) };
+    for name in ["pg", "redis", "redis-e2e", "redis-smoke"] {
+        let _ = fs::remove_dir_all(services.base.join(name));
+    }
+    fs::remove_file(Services::path())?;
+    if services.base != repo::dev_dir() {
+        fs::remove_dir_all(&services.base)?;
+    }
+    Ok(())
 }
 
 /// Prints what runs where.

@@ -35,17 +35,18 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Result<()> {
-    stop_server()?;
     if options.stop {
+        stop_server()?;
         return dev::down();
     }
     // Before the long part, and again by the server itself.
     ensure!(
-        TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).is_ok(),
+        own_server_listens_on(options.port)? || TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).is_ok(),
         "port {} is taken by another program; choose a free one: ./script/server --port {}",
         options.port,
         options.port.saturating_add(1)
     );
+    stop_server()?;
     let services = step("PostgreSQL and Redis under .dev/", || {
         let mut services = dev::up()?;
         services.server_port = options.port;
@@ -194,6 +195,13 @@ fn started_at_ticks(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<_> = stat.rsplit_once(") ")?.1.split(' ').collect();
     if fields[0] == "Z" { None } else { fields.get(19)?.parse().ok() }
+}
+
+/// True when what occupies `port` is the server that an earlier run of this task started.
+fn own_server_listens_on(port: u16) -> Result<bool> {
+    let Some(services) = Services::load()? else { return Ok(false) };
+    let record = fs::read(Record::path()).ok().and_then(|text| serde_json::from_slice::<Record>(&text).ok());
+    Ok(services.server_port == port && record.is_some_and(|record| record.is_running()))
 }
 
 /// Stops the server that an earlier run of this task started, and no other process.

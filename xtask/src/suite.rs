@@ -40,11 +40,13 @@ impl std::ops::AddAssign for Tally {
 }
 
 pub fn run(options: &Options) -> Result<()> {
-    let before = Services::load()?.is_some_and(|services| services.are_running());
+    let before = Services::load()?;
     let (tally, failures) = tests(options);
-    // As they were found: a continuous-integration machine keeps nothing running, a developer's goes on.
-    if !before {
-        dev::down()?;
+    // As they were found: a fresh clone keeps nothing running, a developer's services go on.
+    match before {
+        Some(services) if services.are_running() => {}
+        None if repo::is_ci() => dev::discard()?,
+        _ => dev::down()?,
     }
     for name in &failures {
         println!("FAILED: {name}");
