@@ -73,9 +73,9 @@ BEGIN
     RETURN FOUND;
 END $$;
 
-CREATE FUNCTION auth.session_end(p_hash bytea, p_at timestamptz) RETURNS uuid
+CREATE FUNCTION auth.session_end(p_hash bytea, p_at timestamptz) RETURNS TABLE (id uuid, company_id uuid)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
-AS $$ UPDATE public.sessions SET revoked_at = p_at WHERE token_hash = p_hash AND revoked_at IS NULL RETURNING id $$;
+AS $$ UPDATE public.sessions s SET revoked_at = p_at WHERE s.token_hash = p_hash AND s.revoked_at IS NULL RETURNING s.id, s.company_id $$;
 
 CREATE FUNCTION auth.ticket_create(p_ticket bytea, p_session uuid, p_expires timestamptz) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public

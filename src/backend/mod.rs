@@ -2,6 +2,10 @@
 //!
 //! `{store, bus, jobs, crypto} ← service`. HTTP and sockets live in the crate `server`, which can name no SQL.
 
+pub mod bus;
+pub mod caller;
 pub mod crypto;
+pub mod jobs;
+pub mod service;
 pub mod source;
 pub mod store;

@@ -1,0 +1,355 @@
+//! Messages: send, reply, edit, delete, and their pages.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{ServiceError, Services, page_limit};
+use crate::{
+    access::Action,
+    backend::{
+        bus::Bucket,
+        caller::{Caller, Credentials},
+        crypto::token::sha256,
+        store::{CreateOutcome, DeleteOutcome, Draft, EditOutcome, Facts, NewConversation, SendOutcome, StoreError, Target},
+    },
+    clock::Timestamp,
+    domain::{ConversationKind, MessageBody, RecordKey, text},
+    ids::{ConversationId, MessageId},
+    limits,
+    wire::{Code, EditMessage, ListMessages, ListThread, Message, MessagePage, SendMessage, SendReply, ThreadPage},
+};
+
+/// A client's key for one intent: sent again with the same intent, it changes nothing and answers the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// Checks a key: 1 to [`limits::IDEMPOTENCY_KEY_BYTES_MAX`] visible ASCII characters.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let good = !text.is_empty() && text.len() <= limits::IDEMPOTENCY_KEY_BYTES_MAX && text.bytes().all(|b| b.is_ascii_graphic());
+        good.then(|| Self(text.to_owned()))
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What became of a send.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// The message.
+    pub message: Message,
+    /// Whether it had been sent before with the same key.
+    pub replayed: bool,
+}
+
+/// What a request hash covers: everything that makes two sends different.
+#[derive(Serialize)]
+struct Intent<'a> {
+    conversation: Option<ConversationId>,
+    parent: Option<MessageId>,
+    record: Option<&'a RecordKey>,
+    body: &'a str,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BySeq {
+    conversation: ConversationId,
+    before: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ByTime {
+    record: RecordKey,
+    at: Timestamp,
+    id: MessageId,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ByPath {
+    root: MessageId,
+    after: Vec<i64>,
+}
+
+impl Services {
+    /// Sends a message: the beginning of a thread, or an answer when `parentId` is given.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] for what is not visible, [`Code::Forbidden`] for what is but must not be written to,
+    /// [`Code::ReplyTooDeep`], [`Code::ParentDeleted`], [`Code::ReplyLinkConflict`], [`Code::IdempotencyMismatch`],
+    /// [`Code::RateLimited`].
+    pub async fn send_message(&self, credentials: &Credentials, key: &IdempotencyKey, request: &SendMessage) -> Result<Sent, ServiceError> {
+        if request.conversation_id.is_none() && request.record.is_none() {
+            return Err(ServiceError::field(Code::InvalidField, "conversationId", "is needed unless record is given"));
+        }
+        let target = Target {
+            conversation: request.conversation_id,
+            message: request.parent_id,
+            record: request.record.clone(),
+        };
+        let (caller, facts) = self.open_for(credentials, &target).await?;
+        let intent = Intent {
+            conversation: request.conversation_id,
+            parent: request.parent_id,
+            record: request.record.as_ref(),
+            body: request.body.as_str(),
+        };
+        self.send(&caller, &facts, key, &intent, &request.body).await
+    }
+
+    /// Answers a message.
+    ///
+    /// # Errors
+    /// As [`Self::send_message`].
+    pub async fn send_reply(
+        &self,
+        credentials: &Credentials,
+        key: &IdempotencyKey,
+        parent: MessageId,
+        request: &SendReply,
+    ) -> Result<Sent, ServiceError> {
+        let target = Target { conversation: None, message: Some(parent), record: request.record.clone() };
+        let (caller, facts) = self.open_for(credentials, &target).await?;
+        let intent =
+            Intent { conversation: None, parent: Some(parent), record: request.record.as_ref(), body: request.body.as_str() };
+        self.send(&caller, &facts, key, &intent, &request.body).await
+    }
+
+    async fn send(
+        &self,
+        caller: &Caller,
+        facts: &Facts,
+        key: &IdempotencyKey,
+        intent: &Intent<'_>,
+        body: &MessageBody,
+    ) -> Result<Sent, ServiceError> {
+        self.limit(Bucket::Send, &format!("{}:{}", caller.company(), caller.user())).await?;
+        let action = if intent.parent.is_some() { Action::MessageReply } else { Action::MessageCreate };
+        // The conversation itself must be writable too, not only the record that the message names.
+        let conversation = match &facts.conversation {
+            Some(conversation) => conversation.id,
+            None => self.record_conversation(caller, facts, intent.record).await?,
+        };
+        let permit = caller.permit(action, &facts.resource, conversation).ok_or_else(|| ServiceError::code(Code::Forbidden))?;
+        let request_hash = sha256(&serde_json::to_vec(intent).map_err(|_| ServiceError::code(Code::Internal))?);
+        let document = text::parse(body.as_str());
+        // The parent's own link is inherited by the store; naming the conversation's record again is no link of one's own.
+        let record = intent.record.filter(|record| {
+            facts.conversation.as_ref().and_then(|conversation| conversation.record.as_ref()) != Some(*record)
+        });
+        let draft = Draft {
+            id: MessageId::from_uuid(self.uuid()),
+            parent: intent.parent,
+            record: if facts.conversation.is_some() { record } else { None },
+            body,
+            text: &document,
+            key: key.as_str(),
+            request_hash,
+            at: self.now(),
+        };
+        let mut outcome = self.store().message_send(caller, permit, &draft).await;
+        if matches!(outcome, Err(StoreError::InFlight)) {
+            // A twin with the same key won the race and has committed: now it is a replay.
+            outcome = self.store().message_send(caller, permit, &draft).await;
+        }
+        match outcome? {
+            SendOutcome::Created(committed) => Ok(Sent { message: self.announce_message(committed), replayed: false }),
+            SendOutcome::Replayed(message) => Ok(Sent { message: *message, replayed: true }),
+            SendOutcome::Mismatch => Err(ServiceError::code(Code::IdempotencyMismatch)),
+            SendOutcome::NotFound => Err(ServiceError::code(Code::NotFound)),
+            SendOutcome::TooDeep(legal_parent_id) => Err(ServiceError::Refused {
+                code: Code::ReplyTooDeep,
+                detail: None,
+                errors: Vec::new(),
+                legal_parent_id,
+                retry_after_s: None,
+            }),
+            SendOutcome::ParentDeleted => Err(ServiceError::code(Code::ParentDeleted)),
+            SendOutcome::LinkConflict => Err(ServiceError::code(Code::ReplyLinkConflict)),
+        }
+    }
+
+    /// The conversation about a record that has none yet.
+    async fn record_conversation(
+        &self,
+        caller: &Caller,
+        facts: &Facts,
+        record: Option<&RecordKey>,
+    ) -> Result<ConversationId, ServiceError> {
+        let not_found = || ServiceError::code(Code::NotFound);
+        let record = record.ok_or_else(not_found)?;
+        let permit = caller
+            .permit(Action::MessageCreate, &facts.resource, ConversationKind::Record)
+            .ok_or_else(|| ServiceError::code(Code::Forbidden))?;
+        let new = NewConversation {
+            id: ConversationId::from_uuid(self.uuid()),
+            kind: ConversationKind::Record,
+            title: None,
+            people: Vec::new(),
+            record: Some(record),
+            key: None,
+            at: self.now(),
+        };
+        match self.store().conversation_create(caller, permit, &new).await? {
+            CreateOutcome::Created(committed) => {
+                let id = committed.get().0;
+                self.announce(&committed.map(|(_, event)| event));
+                Ok(id)
+            }
+            CreateOutcome::Existing(id) => Ok(id),
+            CreateOutcome::Mismatch | CreateOutcome::NotFound => Err(not_found()),
+        }
+    }
+
+    /// Edits one's own message within the company's window.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`], [`Code::Forbidden`] (someone else's), [`Code::EditWindowClosed`], [`Code::MessageDeleted`],
+    /// [`Code::VersionConflict`].
+    pub async fn edit_message(&self, credentials: &Credentials, id: MessageId, request: &EditMessage) -> Result<Message, ServiceError> {
+        let (caller, facts) = self.open_for(credentials, &Target { message: Some(id), ..Target::default() }).await?;
+        let message = facts.message.as_ref().ok_or_else(|| ServiceError::code(Code::NotFound))?;
+        if message.author_id != caller.user() {
+            return Err(ServiceError::code(Code::Forbidden));
+        }
+        let permit =
+            caller.permit(Action::MessageEdit, &facts.resource, id).ok_or_else(|| ServiceError::code(Code::Forbidden))?;
+        let document = text::parse(request.body.as_str());
+        match self.store().message_edit(&caller, permit, request.version, &request.body, &document, self.now()).await? {
+            EditOutcome::Updated(committed) => Ok(self.announce_message(committed)),
+            EditOutcome::NotFound => Err(ServiceError::code(Code::NotFound)),
+            EditOutcome::Deleted => Err(ServiceError::code(Code::MessageDeleted)),
+            EditOutcome::Version => Err(ServiceError::code(Code::VersionConflict)),
+            EditOutcome::WindowClosed => Err(ServiceError::code(Code::EditWindowClosed)),
+        }
+    }
+
+    /// Deletes one's own message, or with `admin:moderate` anyone's: a tombstone stays. Deleting a tombstone answers it again.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`], [`Code::Forbidden`].
+    pub async fn delete_message(&self, credentials: &Credentials, id: MessageId) -> Result<Message, ServiceError> {
+        let (caller, facts) = self.open_for(credentials, &Target { message: Some(id), ..Target::default() }).await?;
+        let message = facts.message.as_ref().ok_or_else(|| ServiceError::code(Code::NotFound))?;
+        let own = if message.author_id == caller.user() { caller.permit(Action::MessageDelete, &facts.resource, id) } else { None };
+        let permit = own
+            .or_else(|| caller.permit(Action::AdminModerate, &facts.resource, id))
+            .ok_or_else(|| ServiceError::code(Code::Forbidden))?;
+        match self.store().message_delete(&caller, permit, self.now()).await? {
+            DeleteOutcome::Deleted(committed) => Ok(self.announce_message(committed)),
+            DeleteOutcome::NotFound => Err(ServiceError::code(Code::NotFound)),
+            DeleteOutcome::Already => self.one(&caller, id).await,
+        }
+    }
+
+    /// One message.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`].
+    pub async fn get_message(&self, credentials: &Credentials, id: MessageId) -> Result<Message, ServiceError> {
+        let caller = self.open(credentials).await?;
+        self.one(&caller, id).await
+    }
+
+    async fn one(&self, caller: &Caller, id: MessageId) -> Result<Message, ServiceError> {
+        let mut tx = self.store().begin(caller, "message.get").await?;
+        tx.message_get(id).await?.ok_or_else(|| ServiceError::code(Code::NotFound))
+    }
+
+    /// Threads of a conversation, or messages about a record, newest first.
+    ///
+    /// # Errors
+    /// [`Code::InvalidQuery`], [`Code::InvalidCursor`], [`Code::NotFound`].
+    pub async fn list_messages(&self, credentials: &Credentials, query: &ListMessages) -> Result<MessagePage, ServiceError> {
+        let limit = page_limit(query.limit)?;
+        match (query.conversation_id, query.linked_type, &query.linked_id) {
+            (Some(conversation), None, None) => self.list_by_conversation(credentials, conversation, query, limit).await,
+            (None, Some(kind), Some(id)) => self.list_by_record(credentials, RecordKey { kind, id: id.clone() }, query, limit).await,
+            _ => Err(ServiceError::field(
+                Code::InvalidQuery,
+                "conversationId",
+                "name either conversationId, or linkedType and linkedId",
+            )),
+        }
+    }
+
+    async fn list_by_conversation(
+        &self,
+        credentials: &Credentials,
+        conversation: ConversationId,
+        query: &ListMessages,
+        limit: u16,
+    ) -> Result<MessagePage, ServiceError> {
+        let (caller, _) = self.open_for(credentials, &Target { conversation: Some(conversation), ..Target::default() }).await?;
+        let position: Option<BySeq> = self.page_position("messages", caller.company(), query.cursor.as_deref())?;
+        if position.as_ref().is_some_and(|position| position.conversation != conversation) {
+            return Err(ServiceError::field(Code::InvalidCursor, "cursor", "belongs to another conversation"));
+        }
+        let before = position.map_or(i64::MAX, |position| position.before);
+        let messages = self.store().message_page(&caller, conversation, before, limit + 1).await?;
+        let (mut items, mut replies): (Vec<_>, Vec<_>) = messages.into_iter().partition(|message| message.parent_id.is_none());
+        let more = items.len() > usize::from(limit);
+        items.truncate(limit.into());
+        if more {
+            let shown: std::collections::HashSet<_> = items.iter().map(|root| root.id).collect();
+            replies.retain(|reply| shown.contains(&reply.root_id));
+        }
+        let next_cursor = items
+            .last()
+            .filter(|_| more)
+            .map(|last| self.page_cursor("messages", caller.company(), &BySeq { conversation, before: last.seq }));
+        Ok(MessagePage { items, replies, next_cursor })
+    }
+
+    async fn list_by_record(
+        &self,
+        credentials: &Credentials,
+        record: RecordKey,
+        query: &ListMessages,
+        limit: u16,
+    ) -> Result<MessagePage, ServiceError> {
+        // Opening for the record answers 404 for one that is not visible, like for one that does not exist.
+        let (caller, _) = self.open_for(credentials, &Target { record: Some(record.clone()), ..Target::default() }).await?;
+        let position: Option<ByTime> = self.page_position("record-messages", caller.company(), query.cursor.as_deref())?;
+        if position.as_ref().is_some_and(|position| position.record != record) {
+            return Err(ServiceError::field(Code::InvalidCursor, "cursor", "belongs to another record"));
+        }
+        let far = (Timestamp::from_millis(32_503_680_000_000), MessageId::from_uuid(Uuid::max()));
+        let before = position.map_or(far, |position| (position.at, position.id));
+        let mut items = self.store().message_record_page(&caller, &record, before, limit + 1).await?;
+        let more = items.len() > usize::from(limit);
+        items.truncate(limit.into());
+        let next_cursor = items.last().filter(|_| more).map(|last| {
+            self.page_cursor("record-messages", caller.company(), &ByTime { record: record.clone(), at: last.created_at, id: last.id })
+        });
+        Ok(MessagePage { items, replies: Vec::new(), next_cursor })
+    }
+
+    /// A thread, named by any of its messages.
+    ///
+    /// # Errors
+    /// [`Code::InvalidCursor`], [`Code::NotFound`].
+    pub async fn list_thread(&self, credentials: &Credentials, id: MessageId, query: &ListThread) -> Result<ThreadPage, ServiceError> {
+        let limit = page_limit(query.limit)?;
+        let not_found = || ServiceError::code(Code::NotFound);
+        let (caller, facts) = self.open_for(credentials, &Target { message: Some(id), ..Target::default() }).await?;
+        let root = facts.message.as_ref().map(|message| message.root_id).ok_or_else(not_found)?;
+        let position: Option<ByPath> = self.page_position("thread", caller.company(), query.cursor.as_deref())?;
+        if position.as_ref().is_some_and(|position| position.root != root) {
+            return Err(ServiceError::field(Code::InvalidCursor, "cursor", "belongs to another thread"));
+        }
+        let after = position.map(|position| position.after).unwrap_or_default();
+        let (root, mut items) = self.store().message_thread(&caller, root, &after, limit + 1).await?.ok_or_else(not_found)?;
+        let more = items.len() > usize::from(limit);
+        items.truncate(limit.into());
+        let next_cursor = items
+            .last()
+            .filter(|_| more)
+            .map(|last| self.page_cursor("thread", caller.company(), &ByPath { root: root.id, after: last.path.clone() }));
+        Ok(ThreadPage { root, items, next_cursor })
+    }
+}

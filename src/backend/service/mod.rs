@@ -1,0 +1,203 @@
+//! The use cases. Each method is one operation of the REST API under its operation id; server functions, sockets and jobs
+//! call the same ones. No SQL, no HTTP.
+//!
+//! Every use case begins with [`Services::open`]: who asks, as the database knows it now, and the facts that its verdict needs,
+//! in one round trip. There is no other way to a [`Caller`], and without one there is no way to the data.
+
+mod conversation;
+mod embed;
+mod error;
+mod live;
+mod message;
+mod people;
+mod record;
+mod session;
+
+use std::sync::Arc;
+
+pub use self::{
+    embed::verify_embed_token,
+    error::ServiceError,
+    message::{IdempotencyKey, Sent},
+};
+use crate::{
+    access::Resource,
+    backend::{
+        bus::{Bucket, Bus, Rate},
+        caller::{Caller, Credentials, Proof},
+        crypto::{Sealer, seal::Purpose},
+        store::{Committed, Facts, LogEvent, Store, Target},
+    },
+    clock::{Clock, IdSource, Timestamp},
+    ids::CompanyId,
+    limits,
+    wire::{Code, Message},
+};
+
+/// The core, wired: database, bus, secrets, time. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    bus: Bus,
+    sealer: Sealer,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    /// Where Postil itself is reached: the origin that embed tokens may name besides the company's own list.
+    origin: String,
+    passwords: Arc<tokio::sync::Semaphore>,
+}
+
+impl core::fmt::Debug for Services {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Services(…)")
+    }
+}
+
+impl Services {
+    /// Wires the core. `origin` is Postil's own (`https://chat.example.com`).
+    #[must_use]
+    pub fn new(store: Store, bus: Bus, sealer: Sealer, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>, origin: String) -> Self {
+        // A hash takes 19 MiB and tens of milliseconds: two at a time leave room for everyone who is signed in already.
+        let passwords = Arc::new(tokio::sync::Semaphore::new(2));
+        Self { inner: Arc::new(Inner { store, bus, sealer, clock, ids, origin, passwords }) }
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// The bus.
+    #[must_use]
+    pub fn bus(&self) -> &Bus {
+        &self.inner.bus
+    }
+
+    /// Seals cursors and secrets.
+    #[must_use]
+    pub fn sealer(&self) -> &Sealer {
+        &self.inner.sealer
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// The source of ids.
+    #[must_use]
+    pub fn ids(&self) -> &Arc<dyn IdSource> {
+        &self.inner.ids
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+
+    /// A fresh id for now.
+    pub(super) fn uuid(&self) -> uuid::Uuid {
+        self.inner.ids.uuid(self.now())
+    }
+
+    /// Who asks, and nothing else.
+    ///
+    /// # Errors
+    /// [`Code::Unauthenticated`], [`Code::CompanyContextChanged`].
+    pub async fn open(&self, credentials: &Credentials) -> Result<Caller, ServiceError> {
+        self.open_inner(credentials, None).await.map(|(caller, _)| caller)
+    }
+
+    /// Who asks, and the facts of `target` as far as they may see it. What is not visible is not found.
+    pub(super) async fn open_for(&self, credentials: &Credentials, target: &Target) -> Result<(Caller, Facts), ServiceError> {
+        let (caller, facts) = self.open_inner(credentials, Some(target)).await?;
+        Ok((caller, facts.ok_or_else(|| ServiceError::code(Code::NotFound))?))
+    }
+
+    async fn open_inner(&self, credentials: &Credentials, target: Option<&Target>) -> Result<(Caller, Option<Facts>), ServiceError> {
+        let opened = match &credentials.proof {
+            None => None,
+            Some(Proof::Session(token)) => {
+                self.inner.store.session_open(token.hash(), target, self.now(), credentials.correlation).await?
+            }
+            Some(Proof::ApiKey(key)) => self.inner.store.api_key_open(key.hash(), target, credentials.correlation).await?,
+        };
+        let opened = opened.ok_or_else(|| ServiceError::code(Code::Unauthenticated))?;
+        // A request about another company than the session's comes from a page that has not noticed the switch: answering it
+        // with this company's data would show the wrong company under the right heading.
+        if credentials.company.is_some_and(|company| company != opened.caller.company()) {
+            return Err(ServiceError::code(Code::CompanyContextChanged));
+        }
+        Ok((opened.caller, opened.facts))
+    }
+
+    /// Tells the world what was committed. Never fails: the log is the truth, and every node reads its tail.
+    pub(super) fn announce(&self, event: &Committed<LogEvent>) {
+        self.inner.bus.publish(event, None);
+    }
+
+    /// Likewise for a message, which this node need not read again.
+    pub(super) fn announce_message(&self, committed: Committed<(Message, LogEvent)>) -> Message {
+        let message = committed.get().0.clone();
+        self.inner.bus.publish(&committed.map(|(_, event)| event), Some(message.clone()));
+        message
+    }
+
+    /// Counts one more of `bucket` for `whom`.
+    ///
+    /// # Errors
+    /// [`Code::RateLimited`]; [`Code::Unavailable`] when nobody can count and the bucket then lets nothing pass.
+    pub(super) async fn limit(&self, bucket: Bucket, whom: &str) -> Result<(), ServiceError> {
+        match self.inner.bus.take(bucket, whom).await {
+            Rate::Pass => Ok(()),
+            Rate::Wait(pause) => Err(ServiceError::rate_limited(pause.as_secs() + 1)),
+            Rate::Closed => Err(ServiceError::code(Code::Unavailable)),
+        }
+    }
+
+    /// The position in a page cursor of `list`.
+    pub(super) fn page_position<T: serde::de::DeserializeOwned>(
+        &self,
+        list: &'static str,
+        company: CompanyId,
+        cursor: Option<&str>,
+    ) -> Result<Option<T>, ServiceError> {
+        cursor
+            .map(|cursor| {
+                self.inner.sealer.position(Purpose::PageCursor(list), company, cursor).ok_or_else(|| {
+                    ServiceError::field(Code::InvalidCursor, "cursor", "was not made by this server for this list and company")
+                })
+            })
+            .transpose()
+    }
+
+    /// A page cursor of `list`.
+    pub(super) fn page_cursor<T: serde::Serialize>(&self, list: &'static str, company: CompanyId, position: &T) -> String {
+        self.inner.sealer.cursor(Purpose::PageCursor(list), company, position)
+    }
+}
+
+/// The page size asked for, within its bounds.
+pub(super) fn page_limit(limit: Option<u16>) -> Result<u16, ServiceError> {
+    match limit {
+        None => Ok(limits::PAGE_DEFAULT),
+        Some(limit) if (1..=limits::PAGE_MAX).contains(&limit) => Ok(limit),
+        Some(limit) => Err(ServiceError::field(
+            Code::InvalidQuery,
+            "limit",
+            format!("is {limit}, allowed are 1 to {}", limits::PAGE_MAX),
+        )),
+    }
+}
+
+/// What governs a thing about `record`, or about none, when nothing more is known of it.
+pub(super) const fn unlinked() -> Resource {
+    Resource::Unlinked
+}

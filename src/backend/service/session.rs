@@ -1,0 +1,179 @@
+//! Signing in and out, the person's own view, switching companies, tickets for sockets.
+
+use std::net::IpAddr;
+
+use super::{ServiceError, Services};
+use crate::{
+    backend::{
+        bus::Bucket,
+        caller::{Caller, Credentials, Proof, Session},
+        crypto::{
+            password,
+            token::{Token, TokenHash},
+        },
+        store::NewSession,
+    },
+    clock::Timestamp,
+    ids::{CompanyId, CorrelationId, SessionId, UserId},
+    limits,
+    wire::{Code, Me, RealtimeTicket, SessionKind, SignIn, SwitchCompany},
+};
+
+const fn seconds(s: u64) -> i64 {
+    // Every bound in `limits` is far below 2^63.
+    s.cast_signed()
+}
+
+impl Services {
+    /// Signs in with e-mail and password. The session begins in the first of the person's companies.
+    ///
+    /// # Errors
+    /// [`Code::InvalidCredentials`], the same after the same time for an unknown account, a wrong password and an account
+    /// without a company; [`Code::RateLimited`].
+    pub async fn sign_in(&self, request: SignIn, address: IpAddr) -> Result<(Token, Me), ServiceError> {
+        self.limit(Bucket::SignInAddress, &address.to_string()).await?;
+        self.limit(Bucket::SignInAccount, request.email.as_str()).await?;
+        let wrong = || ServiceError::code(Code::InvalidCredentials);
+        if request.password.len() > limits::PASSWORD_BYTES_MAX {
+            return Err(wrong());
+        }
+        let account = self.store().account_get(request.email.as_str()).await?;
+        let hash = account.as_ref().and_then(|(_, hash)| hash.clone());
+        let permit = self.inner.passwords.acquire().await.map_err(|_| ServiceError::code(Code::Unavailable))?;
+        let fits = tokio::task::spawn_blocking(move || password::verify(&request.password, hash.as_deref()))
+            .await
+            .map_err(|_| ServiceError::code(Code::Internal))?;
+        drop(permit);
+        let Some((user, _)) = account.filter(|_| fits) else { return Err(wrong()) };
+        let company = self.store().company_list(user).await?.first().map(|company| company.id).ok_or_else(wrong)?;
+        let expires_at = self.now().plus_s(seconds(limits::SESSION_IDLE_S));
+        let (token, session) = self.begin_session(user, company, SessionKind::Browser, None, expires_at).await?;
+        Ok((token, self.describe(user, company, &session).await?))
+    }
+
+    pub(super) async fn begin_session(
+        &self,
+        user: UserId,
+        company: CompanyId,
+        kind: SessionKind,
+        origin: Option<&str>,
+        expires_at: Timestamp,
+    ) -> Result<(Token, Session), ServiceError> {
+        let token = Token::generate(self.ids().as_ref());
+        let session = Session { id: SessionId::from_uuid(self.uuid()), kind, context_epoch: 1, expires_at };
+        let new = NewSession {
+            id: session.id,
+            token_hash: token.hash(),
+            user,
+            company,
+            kind,
+            origin,
+            at: self.now(),
+            expires_at,
+        };
+        if !self.store().session_create(new).await? {
+            return Err(ServiceError::code(Code::InvalidCredentials));
+        }
+        Ok((token, session))
+    }
+
+    /// Ends the session and its sockets. Ending one that has ended is no error.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn sign_out(&self, credentials: &Credentials) -> Result<(), ServiceError> {
+        let Some(Proof::Session(token)) = &credentials.proof else { return Err(ServiceError::code(Code::Unauthenticated)) };
+        if let Some((session, company)) = self.store().session_end(token.hash(), self.now()).await? {
+            self.bus().session_ended(company, session);
+        }
+        Ok(())
+    }
+
+    /// Who is signed in, where, and where else they could be.
+    ///
+    /// # Errors
+    /// [`Code::Unauthenticated`].
+    pub async fn get_me(&self, credentials: &Credentials) -> Result<Me, ServiceError> {
+        let caller = self.open(credentials).await?;
+        let session = caller.session().cloned().ok_or_else(|| ServiceError::code(Code::Forbidden))?;
+        self.describe(caller.user(), caller.company(), &session).await
+    }
+
+    pub(super) async fn describe(&self, user: UserId, company: CompanyId, session: &Session) -> Result<Me, ServiceError> {
+        let [name, email, locale, time_zone] =
+            self.store().profile_get(user).await?.ok_or_else(|| ServiceError::code(Code::Unauthenticated))?;
+        let mut companies = self.store().company_list(user).await?;
+        // A host that embeds one company's widget learns nothing of the person's other companies.
+        if session.kind == SessionKind::Embed {
+            companies.retain(|one| one.id == company);
+        }
+        Ok(Me {
+            id: user,
+            name,
+            email,
+            locale,
+            time_zone,
+            session_id: session.id,
+            session_kind: session.kind,
+            company_id: company,
+            context_epoch: session.context_epoch,
+            companies,
+        })
+    }
+
+    /// Moves the session into another company of the person: a fresh token, a higher context epoch, and the old token's sockets
+    /// closed.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] when the person is no active member there; [`Code::Forbidden`] for an embedded session.
+    pub async fn switch_company(&self, credentials: &Credentials, request: &SwitchCompany) -> Result<(Token, Me), ServiceError> {
+        // The request is about leaving the company that the client believes in: a stale belief is no obstacle to it.
+        let here = Credentials { company: None, ..credentials.clone() };
+        let caller = self.open(&here).await?;
+        let (Some(session), Some(Proof::Session(old))) = (caller.session().cloned(), &credentials.proof) else {
+            return Err(ServiceError::code(Code::Forbidden));
+        };
+        if session.kind == SessionKind::Embed {
+            return Err(ServiceError::detail(Code::Forbidden, "an embedded session belongs to the company that its host named"));
+        }
+        let token = Token::generate(self.ids().as_ref());
+        if !self.store().session_switch(old.hash(), token.hash(), request.company_id, self.now()).await? {
+            return Err(ServiceError::code(Code::NotFound));
+        }
+        self.bus().session_ended(caller.company(), session.id);
+        let session = Session { context_epoch: session.context_epoch + 1, ..session };
+        Ok((token, self.describe(caller.user(), request.company_id, &session).await?))
+    }
+
+    /// A one-time ticket with which this session can open a socket where cookies do not reach.
+    ///
+    /// # Errors
+    /// [`Code::Unauthenticated`], [`Code::CompanyContextChanged`].
+    pub async fn create_ticket(&self, credentials: &Credentials) -> Result<RealtimeTicket, ServiceError> {
+        let caller = self.open(credentials).await?;
+        let session = caller.session().ok_or_else(|| ServiceError::code(Code::Forbidden))?;
+        let ticket = Token::generate(self.ids().as_ref());
+        let expires_at = self.now().plus_s(seconds(limits::TICKET_TTL_S));
+        self.store().ticket_create(ticket.hash(), session.id, expires_at).await?;
+        Ok(RealtimeTicket { ticket: ticket.reveal().to_owned(), expires_at })
+    }
+
+    /// Who opens a socket, by session token or ticket (which is used up). `None` when neither is good.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn open_socket(
+        &self,
+        session: Option<&Token>,
+        ticket: Option<&Token>,
+        correlation: CorrelationId,
+    ) -> Result<Option<Caller>, ServiceError> {
+        let hash: Option<TokenHash> = match (ticket, session) {
+            (Some(ticket), _) => self.store().ticket_redeem(ticket.hash(), self.now()).await?,
+            (None, Some(session)) => Some(session.hash()),
+            (None, None) => None,
+        };
+        let Some(hash) = hash else { return Ok(None) };
+        Ok(self.store().session_open(hash, None, self.now(), correlation).await?.map(|opened| opened.caller))
+    }
+}

@@ -1,0 +1,223 @@
+//! What a node's hub reads, as the worker role: a whole company, one at a time, never as a person. What comes from here is
+//! judged by [`crate::access::decide`] for each socket before it leaves.
+
+use std::collections::BTreeSet;
+
+use sqlx::{Row, postgres::PgRow};
+use uuid::Uuid;
+
+use super::{EventKind, LogEvent, Store, StoreError, rows, tx};
+use crate::{
+    access::{Resource, RoleKey, Subject},
+    backend::caller::{Caller, Session},
+    clock::Timestamp,
+    domain::{ConversationKind, RecordKey},
+    ids::{CompanyId, ConversationId, CorrelationId, DepartmentId, MessageId, ProjectId, SessionId, UserId},
+    wire::Message,
+};
+
+/// Who belongs to a conversation, and what governs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audience {
+    /// Which.
+    pub conversation: ConversationId,
+    /// Direct, group or record.
+    pub kind: ConversationKind,
+    /// The record that it is about, with what policies look at; or none.
+    pub resource: Resource,
+    /// Its participants.
+    pub participants: BTreeSet<UserId>,
+}
+
+const EVENTS: &str = "-- store::event_list
+SELECT seq, kind, conversation_id, message_id, link_kind, link_id, user_id FROM event_log
+WHERE company_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+const MESSAGES: &str = "-- store::hub_message_get_many
+SELECT * FROM message_rows WHERE company_id = $1 AND id = ANY ($2)";
+const AUDIENCE: &str = "-- store::hub_audience
+SELECT c.id, c.kind, r.kind AS record_kind, r.id AS record_id, r.owner_id, r.department_id, r.project_id,
+    ARRAY(SELECT p.user_id FROM participants p WHERE p.company_id = c.company_id AND p.conversation_id = c.id AND p.deleted_at IS NULL) AS people
+FROM conversations c
+LEFT JOIN linked_records r ON r.company_id = c.company_id AND r.kind = c.link_kind AND r.id = c.link_id
+WHERE c.company_id = $1 AND c.id = ANY ($2) AND c.deleted_at IS NULL";
+const RECORDS: &str = "-- store::hub_record_facts
+SELECT r.kind AS record_kind, r.id AS record_id, r.owner_id, r.department_id, r.project_id
+FROM linked_records r JOIN unnest($2::text[], $3::text[]) AS wanted (kind, id) ON r.kind = wanted.kind AND r.id = wanted.id
+WHERE r.company_id = $1 AND r.deleted_at IS NULL";
+const MEMBER: &str = "-- store::hub_member
+SELECT m.company_id, m.user_id, m.role_key, m.department_id, m.kind AS member_kind, c.policy_version,
+    ARRAY(SELECT pm.project_id FROM project_members pm
+        WHERE pm.company_id = m.company_id AND pm.user_id = m.user_id AND pm.deleted_at IS NULL) AS projects
+FROM memberships m JOIN companies c ON c.id = m.company_id JOIN users u ON u.id = m.user_id
+WHERE m.company_id = $1 AND m.user_id = $2 AND m.status = 'active' AND m.deleted_at IS NULL AND u.status = 'active'";
+const MY_CONVERSATIONS: &str = "-- store::hub_conversations_of
+SELECT p.conversation_id FROM participants p WHERE p.company_id = $1 AND p.user_id = $2 AND p.deleted_at IS NULL";
+
+fn resource(row: &PgRow) -> Result<Resource, StoreError> {
+    Ok(match rows::record_key(row.try_get("record_kind")?, row.try_get("record_id")?)? {
+        None => Resource::Unlinked,
+        Some(key) => Resource::Record {
+            key,
+            owner: row.try_get::<Option<Uuid>, _>("owner_id")?.map(UserId::from_uuid),
+            department: row.try_get::<Option<Uuid>, _>("department_id")?.map(DepartmentId::from_uuid),
+            project: row.try_get::<Option<Uuid>, _>("project_id")?.map(ProjectId::from_uuid),
+        },
+    })
+}
+
+/// Nobody: the worker acts for the company, not for a person.
+const NOBODY: UserId = UserId::from_uuid(Uuid::nil());
+
+impl Store {
+    /// The ends of the streams of these companies.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn stream_tails(&self, companies: &[CompanyId]) -> Result<Vec<(CompanyId, i64)>, StoreError> {
+        let rows = sqlx::query("-- store::stream_tails\nSELECT company_id, last_seq FROM auth.stream_tails($1)")
+            .bind(companies.iter().map(|company| company.uuid()).collect::<Vec<_>>())
+            .fetch_all(&self.worker)
+            .await?;
+        rows.iter().map(|row| Ok((CompanyId::from_uuid(row.try_get("company_id")?), row.try_get("last_seq")?))).collect()
+    }
+
+    /// Events of a company after `seq`, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn events_after(&self, company: CompanyId, seq: i64, limit: u32) -> Result<Vec<LogEvent>, StoreError> {
+        let mut tx = tx::begin(&self.worker, NOBODY, company).await?;
+        let rows = sqlx::query(EVENTS).bind(company.uuid()).bind(seq).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(LogEvent {
+                    company,
+                    seq: row.try_get("seq")?,
+                    kind: EventKind::parse(row.try_get("kind")?)
+                        .ok_or(StoreError::Inconsistent { table: "event_log", column: "kind" })?,
+                    conversation: row.try_get::<Option<Uuid>, _>("conversation_id")?.map(ConversationId::from_uuid),
+                    message: row.try_get::<Option<Uuid>, _>("message_id")?.map(MessageId::from_uuid),
+                    record: rows::record_key(row.try_get("link_kind")?, row.try_get("link_id")?)?,
+                    user: row.try_get::<Option<Uuid>, _>("user_id")?.map(UserId::from_uuid),
+                })
+            })
+            .collect()
+    }
+
+    /// Messages as they are now, in no particular order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn load_messages(&self, company: CompanyId, ids: &[MessageId]) -> Result<Vec<Message>, StoreError> {
+        let mut tx = tx::begin(&self.worker, NOBODY, company).await?;
+        let rows = sqlx::query(MESSAGES)
+            .bind(company.uuid())
+            .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+            .fetch_all(&mut *tx)
+            .await?;
+        rows.iter().map(rows::message).collect()
+    }
+
+    /// Who belongs to these conversations, and what governs them. A deleted one is missing.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn conversation_audience(&self, company: CompanyId, ids: &[ConversationId]) -> Result<Vec<Audience>, StoreError> {
+        let mut tx = tx::begin(&self.worker, NOBODY, company).await?;
+        let rows = sqlx::query(AUDIENCE)
+            .bind(company.uuid())
+            .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+            .fetch_all(&mut *tx)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let people: Vec<Uuid> = row.try_get("people")?;
+                Ok(Audience {
+                    conversation: ConversationId::from_uuid(row.try_get("id")?),
+                    kind: ConversationKind::parse(row.try_get("kind")?)
+                        .ok_or(StoreError::Inconsistent { table: "conversations", column: "kind" })?,
+                    resource: resource(row)?,
+                    participants: people.into_iter().map(UserId::from_uuid).collect(),
+                })
+            })
+            .collect()
+    }
+
+    /// What policies look at in these records. One that does not exist is missing.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn record_facts(&self, company: CompanyId, keys: &[RecordKey]) -> Result<Vec<(RecordKey, Resource)>, StoreError> {
+        let mut tx = tx::begin(&self.worker, NOBODY, company).await?;
+        let rows = sqlx::query(RECORDS)
+            .bind(company.uuid())
+            .bind(keys.iter().map(|key| key.kind.as_str()).collect::<Vec<_>>())
+            .bind(keys.iter().map(|key| key.id.as_str()).collect::<Vec<_>>())
+            .fetch_all(&mut *tx)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let resource = resource(row)?;
+                match &resource {
+                    Resource::Record { key, .. } => Ok((key.clone(), resource)),
+                    Resource::Unlinked => Err(StoreError::Inconsistent { table: "linked_records", column: "id" }),
+                }
+            })
+            .collect()
+    }
+
+    /// A member as the policy sees them now; `None` when the membership has ended. `session` is passed through.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn membership_view(
+        &self,
+        company: CompanyId,
+        user: UserId,
+        session: Option<Session>,
+        correlation: CorrelationId,
+    ) -> Result<Option<Caller>, StoreError> {
+        let row = {
+            let mut tx = tx::begin(&self.worker, user, company).await?;
+            sqlx::query(MEMBER).bind(company.uuid()).bind(user.uuid()).fetch_optional(&mut *tx).await?
+        };
+        let Some(row) = row else { return Ok(None) };
+        let projects: Vec<Uuid> = row.try_get("projects")?;
+        let subject = Subject {
+            user,
+            role: RoleKey::new(row.try_get("role_key")?)
+                .map_err(|_| StoreError::Inconsistent { table: "memberships", column: "role_key" })?,
+            department: row.try_get::<Option<Uuid>, _>("department_id")?.map(DepartmentId::from_uuid),
+            projects: projects.into_iter().map(ProjectId::from_uuid).collect(),
+        };
+        let policy = self.policies.load(&self.app, company, user, row.try_get("policy_version")?).await?;
+        Ok(Some(Caller::new(company, subject, policy, rows::member_kind(row.try_get("member_kind")?)?, session, correlation)))
+    }
+
+    /// The conversations that a person takes part in.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn conversations_of(&self, company: CompanyId, user: UserId) -> Result<Vec<ConversationId>, StoreError> {
+        let mut tx = tx::begin(&self.worker, user, company).await?;
+        let rows = sqlx::query(MY_CONVERSATIONS).bind(company.uuid()).bind(user.uuid()).fetch_all(&mut *tx).await?;
+        rows.iter().map(|row| Ok(ConversationId::from_uuid(row.try_get("conversation_id")?))).collect()
+    }
+
+    /// Those of `sessions` that are still good, each with the company that it is in now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sessions_alive(&self, sessions: &[SessionId], at: Timestamp) -> Result<Vec<(SessionId, CompanyId)>, StoreError> {
+        let rows = sqlx::query("-- store::sessions_alive\nSELECT session_id, company_id FROM auth.sessions_alive($1, $2)")
+            .bind(sessions.iter().map(|session| session.uuid()).collect::<Vec<_>>())
+            .bind(at.to_datetime())
+            .fetch_all(&self.worker)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok((SessionId::from_uuid(row.try_get("session_id")?), CompanyId::from_uuid(row.try_get("company_id")?)))
+            })
+            .collect()
+    }
+}

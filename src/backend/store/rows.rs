@@ -1,0 +1,116 @@
+//! From rows to wire types. Columns are read by name; a value that the code does not know is an error, never a guess.
+
+use sqlx::{Row, postgres::PgRow, types::Json};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::StoreError;
+use crate::{
+    clock::Timestamp,
+    domain::{LinkSource, MemberKind, RecordId, RecordKey, RecordKind, text::Document},
+    ids::{ConversationId, MessageId, UserId},
+    wire::{LinkedRecord, Message, MessageLink, Money, Person},
+};
+
+pub(super) fn timestamp(row: &PgRow, column: &str) -> Result<Timestamp, StoreError> {
+    Ok(Timestamp::from_datetime(row.try_get::<OffsetDateTime, _>(column)?))
+}
+
+pub(super) fn timestamp_or_null(row: &PgRow, column: &str) -> Result<Option<Timestamp>, StoreError> {
+    Ok(row.try_get::<Option<OffsetDateTime>, _>(column)?.map(Timestamp::from_datetime))
+}
+
+pub(super) fn member_kind(text: &str) -> Result<MemberKind, StoreError> {
+    match text {
+        "internal" => Ok(MemberKind::Internal),
+        "external" => Ok(MemberKind::External),
+        _ => Err(StoreError::Inconsistent { table: "memberships", column: "kind" }),
+    }
+}
+
+pub(super) fn record_key(kind: Option<String>, id: Option<String>) -> Result<Option<RecordKey>, StoreError> {
+    let wrong = StoreError::Inconsistent { table: "linked_records", column: "kind, id" };
+    match (kind, id) {
+        (Some(kind), Some(id)) => match (kind.parse::<RecordKind>(), RecordId::new(&id)) {
+            (Ok(kind), Ok(id)) => Ok(Some(RecordKey { kind, id })),
+            _ => Err(wrong),
+        },
+        (None, None) => Ok(None),
+        _ => Err(wrong),
+    }
+}
+
+pub(super) fn money(minor: Option<i64>, currency: Option<String>) -> Option<Money> {
+    match (minor, currency) {
+        (Some(minor), Some(currency)) => Some(Money { minor, currency }),
+        _ => None,
+    }
+}
+
+/// A row of `message_rows`.
+pub(super) fn message(row: &PgRow) -> Result<Message, StoreError> {
+    let link = record_key(row.try_get("link_kind")?, row.try_get("link_id")?)?;
+    let source: Option<String> = row.try_get("link_source")?;
+    let link_title: Option<String> = row.try_get("link_title")?;
+    let link = match (link, source.as_deref().and_then(LinkSource::parse)) {
+        (Some(record), Some(source)) => Some(MessageLink {
+            title: link_title.unwrap_or_else(|| record.id.to_string()),
+            record,
+            source,
+            amount: money(row.try_get("link_amount_minor")?, row.try_get("link_currency")?),
+            status: row.try_get("link_status")?,
+        }),
+        _ => None,
+    };
+    Ok(Message {
+        id: MessageId::from_uuid(row.try_get("id")?),
+        conversation_id: ConversationId::from_uuid(row.try_get("conversation_id")?),
+        seq: row.try_get("seq")?,
+        parent_id: row.try_get::<Option<Uuid>, _>("parent_id")?.map(MessageId::from_uuid),
+        root_id: MessageId::from_uuid(row.try_get("root_id")?),
+        depth: u8::try_from(row.try_get::<i16, _>("depth")?).unwrap_or(u8::MAX),
+        path: row.try_get("path")?,
+        author: Person {
+            id: UserId::from_uuid(row.try_get("author_id")?),
+            name: row.try_get("author_name")?,
+            member_kind: member_kind(row.try_get("author_kind")?)?,
+            job_title: row.try_get("author_job_title")?,
+        },
+        client_key: row.try_get("client_key")?,
+        body: row.try_get("body")?,
+        text: row.try_get::<Json<Document>, _>("text_ast")?.0,
+        link,
+        version: u32::try_from(row.try_get::<i32, _>("version")?).unwrap_or(1),
+        created_at: timestamp(row, "created_at")?,
+        edited_at: timestamp_or_null(row, "edited_at")?,
+        deleted_at: timestamp_or_null(row, "deleted_at")?,
+        reply_count: u32::try_from(row.try_get::<i32, _>("reply_count")?).unwrap_or(0),
+        last_reply_at: timestamp_or_null(row, "last_reply_at")?,
+    })
+}
+
+/// A row of `linked_records`.
+pub(super) fn record(row: &PgRow) -> Result<LinkedRecord, StoreError> {
+    let key = record_key(row.try_get("kind")?, row.try_get("id")?)?
+        .ok_or(StoreError::Inconsistent { table: "linked_records", column: "id" })?;
+    Ok(LinkedRecord {
+        kind: key.kind,
+        id: key.id,
+        title: row.try_get("title")?,
+        amount: money(row.try_get("amount_minor")?, row.try_get("currency")?),
+        status: row.try_get("status")?,
+        url: row.try_get("url")?,
+        owner_id: row.try_get::<Option<Uuid>, _>("owner_id")?.map(UserId::from_uuid),
+        updated_at: timestamp(row, "updated_at")?,
+    })
+}
+
+/// A row with `user_id`, `name`, `kind`, `job_title`.
+pub(super) fn person(row: &PgRow) -> Result<Person, StoreError> {
+    Ok(Person {
+        id: UserId::from_uuid(row.try_get("user_id")?),
+        name: row.try_get("name")?,
+        member_kind: member_kind(row.try_get("kind")?)?,
+        job_title: row.try_get("job_title")?,
+    })
+}

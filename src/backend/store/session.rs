@@ -1,0 +1,443 @@
+//! Sign-in, sessions, API keys, tickets; and the opening of every request: who asks, and the facts its verdict needs, in one
+//! round trip.
+
+use std::collections::BTreeSet;
+
+use sqlx::{Row, postgres::PgRow};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Store, StoreError, rows};
+use crate::{
+    access::{Resource, RoleKey, Subject},
+    backend::{
+        caller::{Caller, Session},
+        crypto::token::TokenHash,
+    },
+    clock::Timestamp,
+    domain::{ConversationKind, Hue, LinkSource, RecordKey},
+    ids::{CompanyId, ConversationId, CorrelationId, DepartmentId, MessageId, ProjectId, SessionId, UserId},
+    wire::{CompanyMembership, SessionKind},
+};
+
+/// What a request is about, as far as its verdict depends on stored facts.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    /// This conversation.
+    pub conversation: Option<ConversationId>,
+    /// This message (and its conversation).
+    pub message: Option<MessageId>,
+    /// This record, to be linked; or, without a conversation, the one whose conversation is meant.
+    pub record: Option<RecordKey>,
+}
+
+/// A conversation, as its verdict needs it.
+#[derive(Clone, Debug)]
+pub struct ConversationFacts {
+    /// Which.
+    pub id: ConversationId,
+    /// Direct, group or record.
+    pub kind: ConversationKind,
+    /// Position of its newest message.
+    pub last_seq: i64,
+    /// The record that it is about.
+    pub record: Option<RecordKey>,
+}
+
+/// A message, as its verdict needs it.
+#[derive(Clone, Debug)]
+pub struct MessageFacts {
+    /// Which.
+    pub id: MessageId,
+    /// The beginning of its thread.
+    pub root_id: MessageId,
+    /// Its author.
+    pub author_id: UserId,
+    /// Its depth.
+    pub depth: u8,
+    /// Its version.
+    pub version: u32,
+    /// When it was sent.
+    pub created_at: Timestamp,
+    /// When it was deleted, if it was.
+    pub deleted_at: Option<Timestamp>,
+    /// The record that governs it, and where that comes from.
+    pub link: Option<(RecordKey, LinkSource)>,
+}
+
+/// What the database says about a [`Target`], as far as the caller may see it.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The conversation; `None` when a record has none yet.
+    pub conversation: Option<ConversationFacts>,
+    /// The message.
+    pub message: Option<MessageFacts>,
+    /// What governs: the record to be linked, else the message's, else the conversation's, else none.
+    pub resource: Resource,
+}
+
+/// An opened request.
+#[derive(Debug)]
+pub struct Opened {
+    /// Who asks.
+    pub caller: Caller,
+    /// The facts asked for; `None` when the target is not visible or does not exist: the two are not told apart.
+    pub facts: Option<Facts>,
+}
+
+/// A session to be created.
+#[derive(Clone, Copy, Debug)]
+pub struct NewSession<'a> {
+    /// Its id.
+    pub id: SessionId,
+    /// Of its token.
+    pub token_hash: TokenHash,
+    /// Whose.
+    pub user: UserId,
+    /// The company that it begins in.
+    pub company: CompanyId,
+    /// Browser or embedded.
+    pub kind: SessionKind,
+    /// The embedding page's origin.
+    pub origin: Option<&'a str>,
+    /// Now.
+    pub at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+const OPEN: &str = "-- store::session_open
+SELECT s.* FROM auth.session_open($1, $2) AS s";
+const OPEN_WITH_FACTS: &str = "-- store::session_open_with_facts
+SELECT s.*, f.conversation_id, f.conversation_kind, f.conversation_last_seq, f.conversation_link_kind, f.conversation_link_id,
+    f.message_id, f.root_id, f.author_id, f.depth, f.version, f.created_at, f.deleted_at,
+    f.message_link_kind, f.message_link_id, f.message_link_source, f.record_kind, f.record_id,
+    f.owner_id AS record_owner_id, f.department_id AS record_department_id, f.project_id AS record_project_id, f.depth IS NOT NULL AS has_message,
+    f.found
+FROM auth.session_open($1, $2) AS s
+LEFT JOIN LATERAL (SELECT x.*, true AS found FROM app.facts(s.user_id, s.company_id, $3, $4, $5, $6) AS x) AS f ON true";
+const OPEN_KEY: &str = "-- store::api_key_open
+SELECT k.* FROM auth.api_key_open($1) AS k";
+const OPEN_KEY_WITH_FACTS: &str = "-- store::api_key_open_with_facts
+SELECT k.*, f.conversation_id, f.conversation_kind, f.conversation_last_seq, f.conversation_link_kind, f.conversation_link_id,
+    f.message_id, f.root_id, f.author_id, f.depth, f.version, f.created_at, f.deleted_at,
+    f.message_link_kind, f.message_link_id, f.message_link_source, f.record_kind, f.record_id,
+    f.owner_id AS record_owner_id, f.department_id AS record_department_id, f.project_id AS record_project_id, f.depth IS NOT NULL AS has_message,
+    f.found
+FROM auth.api_key_open($1) AS k
+LEFT JOIN LATERAL (SELECT x.*, true AS found FROM app.facts(k.user_id, k.company_id, $2, $3, $4, $5) AS x) AS f ON true";
+
+fn role_key(text: &str) -> Result<RoleKey, StoreError> {
+    RoleKey::new(text).map_err(|_| StoreError::Inconsistent { table: "memberships", column: "role_key" })
+}
+
+pub(super) fn session_kind(text: &str) -> Result<SessionKind, StoreError> {
+    match text {
+        "browser" => Ok(SessionKind::Browser),
+        "embed" => Ok(SessionKind::Embed),
+        _ => Err(StoreError::Inconsistent { table: "sessions", column: "kind" }),
+    }
+}
+
+const fn session_kind_str(kind: SessionKind) -> &'static str {
+    match kind {
+        SessionKind::Browser => "browser",
+        SessionKind::Embed => "embed",
+    }
+}
+
+fn facts(row: &PgRow) -> Result<Option<Facts>, StoreError> {
+    if row.try_get::<Option<bool>, _>("found")? != Some(true) {
+        return Ok(None);
+    }
+    let conversation = match row.try_get::<Option<Uuid>, _>("conversation_id")? {
+        None => None,
+        Some(id) => Some(ConversationFacts {
+            id: ConversationId::from_uuid(id),
+            kind: ConversationKind::parse(row.try_get("conversation_kind")?)
+                .ok_or(StoreError::Inconsistent { table: "conversations", column: "kind" })?,
+            last_seq: row.try_get("conversation_last_seq")?,
+            record: rows::record_key(row.try_get("conversation_link_kind")?, row.try_get("conversation_link_id")?)?,
+        }),
+    };
+    let message = match row.try_get::<Option<Uuid>, _>("message_id")? {
+        None => None,
+        Some(id) => {
+            let link = rows::record_key(row.try_get("message_link_kind")?, row.try_get("message_link_id")?)?;
+            let source = row.try_get::<Option<String>, _>("message_link_source")?.as_deref().and_then(LinkSource::parse);
+            Some(MessageFacts {
+                id: MessageId::from_uuid(id),
+                root_id: MessageId::from_uuid(row.try_get("root_id")?),
+                author_id: UserId::from_uuid(row.try_get("author_id")?),
+                depth: u8::try_from(row.try_get::<i16, _>("depth")?).unwrap_or(u8::MAX),
+                version: u32::try_from(row.try_get::<i32, _>("version")?).unwrap_or(1),
+                created_at: rows::timestamp(row, "created_at")?,
+                deleted_at: rows::timestamp_or_null(row, "deleted_at")?,
+                link: link.zip(source),
+            })
+        }
+    };
+    let resource = match rows::record_key(row.try_get("record_kind")?, row.try_get("record_id")?)? {
+        None => Resource::Unlinked,
+        Some(key) => Resource::Record {
+            key,
+            owner: row.try_get::<Option<Uuid>, _>("record_owner_id")?.map(UserId::from_uuid),
+            department: row.try_get::<Option<Uuid>, _>("record_department_id")?.map(DepartmentId::from_uuid),
+            project: row.try_get::<Option<Uuid>, _>("record_project_id")?.map(ProjectId::from_uuid),
+        },
+    };
+    Ok(Some(Facts { conversation, message, resource }))
+}
+
+impl Store {
+    async fn caller(&self, row: &PgRow, session: Option<Session>, correlation: CorrelationId) -> Result<Caller, StoreError> {
+        let company = CompanyId::from_uuid(row.try_get("company_id")?);
+        let user = UserId::from_uuid(row.try_get("user_id")?);
+        let projects: Vec<Uuid> = if session.is_some() { row.try_get("projects")? } else { Vec::new() };
+        let subject = Subject {
+            user,
+            role: role_key(row.try_get("role_key")?)?,
+            department: row.try_get::<Option<Uuid>, _>("department_id")?.map(DepartmentId::from_uuid),
+            projects: projects.into_iter().map(ProjectId::from_uuid).collect::<BTreeSet<_>>(),
+        };
+        let policy = self.policies.load(&self.app, company, user, row.try_get("policy_version")?).await?;
+        Ok(Caller::new(company, subject, policy, rows::member_kind(row.try_get("member_kind")?)?, session, correlation))
+    }
+
+    /// Opens a request by session: the live session, its membership as of now, and the facts of `target` under row-level
+    /// security; one round trip. `None` when there is no such live session.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn session_open(
+        &self,
+        token: TokenHash,
+        target: Option<&Target>,
+        at: Timestamp,
+        correlation: CorrelationId,
+    ) -> Result<Option<Opened>, StoreError> {
+        let query = if let Some(target) = target {
+            sqlx::query(OPEN_WITH_FACTS)
+                .bind(token.to_vec())
+                .bind(at.to_datetime())
+                .bind(target.conversation.map(ConversationId::uuid))
+                .bind(target.message.map(MessageId::uuid))
+                .bind(target.record.as_ref().map(|record| record.kind.as_str()))
+                .bind(target.record.as_ref().map(|record| record.id.as_str()))
+        } else {
+            sqlx::query(OPEN).bind(token.to_vec()).bind(at.to_datetime())
+        };
+        let Some(row) = query.fetch_optional(&self.app).await? else { return Ok(None) };
+        let session = Session {
+            id: SessionId::from_uuid(row.try_get("session_id")?),
+            kind: session_kind(row.try_get("session_kind")?)?,
+            context_epoch: u32::try_from(row.try_get::<i32, _>("context_epoch")?).unwrap_or(0),
+            expires_at: rows::timestamp(&row, "expires_at")?,
+        };
+        let facts = if target.is_some() { facts(&row)? } else { None };
+        Ok(Some(Opened { caller: self.caller(&row, Some(session), correlation).await?, facts }))
+    }
+
+    /// Opens a request by an ERP's API key, likewise.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn api_key_open(
+        &self,
+        key: TokenHash,
+        target: Option<&Target>,
+        correlation: CorrelationId,
+    ) -> Result<Option<Opened>, StoreError> {
+        let query = if let Some(target) = target {
+            sqlx::query(OPEN_KEY_WITH_FACTS)
+                .bind(key.to_vec())
+                .bind(target.conversation.map(ConversationId::uuid))
+                .bind(target.message.map(MessageId::uuid))
+                .bind(target.record.as_ref().map(|record| record.kind.as_str()))
+                .bind(target.record.as_ref().map(|record| record.id.as_str()))
+        } else {
+            sqlx::query(OPEN_KEY).bind(key.to_vec())
+        };
+        let Some(row) = query.fetch_optional(&self.app).await? else { return Ok(None) };
+        let facts = if target.is_some() { facts(&row)? } else { None };
+        Ok(Some(Opened { caller: self.caller(&row, None, correlation).await?, facts }))
+    }
+
+    /// The account of that address: its id and password hash.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn account_get(&self, email: &str) -> Result<Option<(UserId, Option<String>)>, StoreError> {
+        let row = sqlx::query("-- store::account_get\nSELECT user_id, password_hash FROM auth.account($1)")
+            .bind(email)
+            .fetch_optional(&self.app)
+            .await?;
+        row.map(|row| Ok((UserId::from_uuid(row.try_get("user_id")?), row.try_get("password_hash")?))).transpose()
+    }
+
+    /// Name, address, language and time zone of a person.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn profile_get(&self, user: UserId) -> Result<Option<[String; 4]>, StoreError> {
+        let row = sqlx::query("-- store::profile_get\nSELECT name, email, locale, time_zone FROM auth.profile($1)")
+            .bind(user.uuid())
+            .fetch_optional(&self.app)
+            .await?;
+        row.map(|row| {
+            Ok([row.try_get("name")?, row.try_get("email")?, row.try_get("locale")?, row.try_get("time_zone")?])
+        })
+        .transpose()
+    }
+
+    /// The companies that a person is an active member of, by name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn company_list(&self, user: UserId) -> Result<Vec<CompanyMembership>, StoreError> {
+        let rows = sqlx::query("-- store::company_list\nSELECT * FROM auth.companies($1)").bind(user.uuid()).fetch_all(&self.app).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(CompanyMembership {
+                    id: CompanyId::from_uuid(row.try_get("id")?),
+                    name: row.try_get("name")?,
+                    hue: Hue(u16::try_from(row.try_get::<i16, _>("hue")?).unwrap_or(0)),
+                    role: role_key(row.try_get("role_key")?)?,
+                    role_name: row.try_get("role_name")?,
+                    member_kind: rows::member_kind(row.try_get("kind")?)?,
+                    reply_depth_max: u8::try_from(row.try_get::<i16, _>("reply_depth_max")?).unwrap_or(0),
+                    edit_window_s: u32::try_from(row.try_get::<i32, _>("edit_window_s")?).unwrap_or(0),
+                })
+            })
+            .collect()
+    }
+
+    /// Opens a session. `false` when the person is no active member of the company.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn session_create(&self, new: NewSession<'_>) -> Result<bool, StoreError> {
+        let row = sqlx::query("-- store::session_create\nSELECT auth.session_create($1, $2, $3, $4, $5, $6, $7, $8) AS created")
+            .bind(new.id.uuid())
+            .bind(new.token_hash.to_vec())
+            .bind(new.user.uuid())
+            .bind(new.company.uuid())
+            .bind(session_kind_str(new.kind))
+            .bind(new.origin)
+            .bind(new.at.to_datetime())
+            .bind(new.expires_at.to_datetime())
+            .fetch_one(&self.app)
+            .await?;
+        Ok(row.try_get("created")?)
+    }
+
+    /// Moves a session into another company under a new token. `false` when it is no live browser session, or the person no
+    /// member there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn session_switch(&self, old: TokenHash, new: TokenHash, company: CompanyId, at: Timestamp) -> Result<bool, StoreError> {
+        let row = sqlx::query("-- store::session_switch\nSELECT auth.session_switch($1, $2, $3, $4) AS switched")
+            .bind(old.to_vec())
+            .bind(new.to_vec())
+            .bind(company.uuid())
+            .bind(at.to_datetime())
+            .fetch_one(&self.app)
+            .await?;
+        Ok(row.try_get("switched")?)
+    }
+
+    /// Ends a session; which one it was and in which company, if it was live.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn session_end(&self, token: TokenHash, at: Timestamp) -> Result<Option<(SessionId, CompanyId)>, StoreError> {
+        let row = sqlx::query("-- store::session_end\nSELECT id, company_id FROM auth.session_end($1, $2)")
+            .bind(token.to_vec())
+            .bind(at.to_datetime())
+            .fetch_optional(&self.app)
+            .await?;
+        row.map(|row| Ok((SessionId::from_uuid(row.try_get("id")?), CompanyId::from_uuid(row.try_get("company_id")?))))
+            .transpose()
+    }
+
+    /// Stores a one-time ticket for a session's socket.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ticket_create(&self, ticket: TokenHash, session: SessionId, expires_at: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("-- store::ticket_create\nSELECT auth.ticket_create($1, $2, $3)")
+            .bind(ticket.to_vec())
+            .bind(session.uuid())
+            .bind(expires_at.to_datetime())
+            .execute(&self.app)
+            .await?;
+        Ok(())
+    }
+
+    /// Uses a ticket up; the hash of its session's token, if it was good.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ticket_redeem(&self, ticket: TokenHash, at: Timestamp) -> Result<Option<TokenHash>, StoreError> {
+        let row = sqlx::query("-- store::ticket_redeem\nSELECT auth.ticket_redeem($1, $2) AS hash")
+            .bind(ticket.to_vec())
+            .bind(at.to_datetime())
+            .fetch_one(&self.app)
+            .await?;
+        let hash: Option<Vec<u8>> = row.try_get("hash")?;
+        Ok(hash.and_then(|hash| hash.try_into().ok()))
+    }
+
+    /// A company's embed key and the origins it may be used from.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn embed_key_get(&self, company: CompanyId, kid: &str) -> Result<Option<(Vec<u8>, Vec<String>)>, StoreError> {
+        let row = sqlx::query("-- store::embed_key_get\nSELECT secret_sealed, embed_origins FROM auth.embed_key($1, $2)")
+            .bind(company.uuid())
+            .bind(kid)
+            .fetch_optional(&self.app)
+            .await?;
+        row.map(|row| Ok((row.try_get("secret_sealed")?, row.try_get("embed_origins")?))).transpose()
+    }
+
+    /// The origins that may frame a company's widget; none for an unknown company.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn embed_origins(&self, company: CompanyId) -> Result<Vec<String>, StoreError> {
+        let row = sqlx::query("-- store::embed_origins\nSELECT auth.embed_origins($1) AS origins")
+            .bind(company.uuid())
+            .fetch_one(&self.app)
+            .await?;
+        Ok(row.try_get::<Option<Vec<String>>, _>("origins")?.unwrap_or_default())
+    }
+
+    /// Records the use of an embed token; `false` when it was used before.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn embed_token_use(&self, company: CompanyId, jti: &str, expires_at: Timestamp) -> Result<bool, StoreError> {
+        let row = sqlx::query("-- store::embed_token_use\nSELECT auth.embed_token_use($1, $2, $3) AS first")
+            .bind(company.uuid())
+            .bind(jti)
+            .bind::<OffsetDateTime>(expires_at.to_datetime())
+            .fetch_one(&self.app)
+            .await?;
+        Ok(row.try_get("first")?)
+    }
+
+    /// The active member of a company with that address.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn member_by_email(&self, company: CompanyId, email: &str) -> Result<Option<UserId>, StoreError> {
+        let row = sqlx::query("-- store::member_by_email\nSELECT auth.member_by_email($1, $2) AS user_id")
+            .bind(company.uuid())
+            .bind(email)
+            .fetch_one(&self.app)
+            .await?;
+        Ok(row.try_get::<Option<Uuid>, _>("user_id")?.map(UserId::from_uuid))
+    }
+}
