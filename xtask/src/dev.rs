@@ -154,6 +154,7 @@ impl Services {
             .arg(format!("--port={}", self.pg_port))
             .env("PGPASSWORD", &self.superuser_password)
             .env("PGAPPNAME", "postil-dev-up")
+            .env("PGOPTIONS", "--client-min-messages=warning")
             .current_dir(repo::root())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -14,8 +14,9 @@ use sha2::{Digest as _, Sha256};
 
 /// Everything that runs outside the browser, chosen the same way by every build, check and test: another choice would
 /// turn on other features in shared dependencies and compile them once more. `frontend` would turn on hydration in the
-/// server's copy of the user interface.
-pub const HOST_CRATES: [&str; 3] = ["--workspace", "--exclude", "frontend"];
+/// server's copy of the user interface; `xtask` is chosen by itself, as `cargo xtask` does.
+pub const HOST_CRATES: [&str; 5] = ["--workspace", "--exclude", "frontend", "--exclude", "xtask"];
+pub const XTASK: [&str; 2] = ["--package", "xtask"];
 
 /// The checkout this binary was built in.
 ///

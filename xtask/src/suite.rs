@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::dev::{self, Services};
-use crate::repo::{self, HOST_CRATES, output, step};
+use crate::repo::{self, HOST_CRATES, XTASK, output, step};
 use crate::server::{self, TestServer};
 use crate::{freshness, wasm};
 
@@ -76,13 +76,16 @@ fn tests(options: &Options) -> (Tally, Vec<&'static str>) {
 
     check("rustfmt", &mut || one(repo::cargo().args(["fmt", "--all", "--check"])));
     check("clippy", &mut || {
-        let mut clippy = repo::cargo();
-        clippy.args(["clippy", "--quiet", "--all-targets"]).args(HOST_CRATES);
-        // A lock file that the manifests have outgrown is an error for others, a convenience for its author.
-        if repo::is_ci() {
-            clippy.arg("--locked");
+        for crates in [&XTASK[..], &HOST_CRATES] {
+            let mut clippy = repo::cargo();
+            clippy.args(["clippy", "--quiet", "--all-targets"]).args(crates);
+            // A lock file that the manifests have outgrown is an error for others, a convenience for its author.
+            if repo::is_ci() {
+                clippy.arg("--locked");
+            }
+            repo::run(clippy.args(["--", "-D", "warnings"]))?;
         }
-        one(clippy.args(["--", "-D", "warnings"]))
+        Ok(Tally::ONE)
     });
 
     let mut services = None;
@@ -114,15 +117,20 @@ fn tests(options: &Options) -> (Tally, Vec<&'static str>) {
 
 /// Unit and integration tests, against the private PostgreSQL and Redis.
 fn rust_tests(services: &Services) -> Result<Tally> {
-    let mut command = repo::cargo();
-    command.envs(services.dev_env());
-    if output(repo::cargo().args(["nextest", "--version"])).is_ok() {
-        command.args(["nextest", "run", "--no-fail-fast", "--no-tests=pass", "--color=never"]).args(HOST_CRATES);
-        counted(&mut command, nextest_line)
-    } else {
-        command.args(["test", "--all-targets", "--no-fail-fast"]).args(HOST_CRATES);
-        counted(&mut command, libtest_line)
+    let nextest = output(repo::cargo().args(["nextest", "--version"])).is_ok();
+    let mut total = Tally::default();
+    for crates in [&XTASK[..], &HOST_CRATES] {
+        let mut command = repo::cargo();
+        command.envs(services.dev_env());
+        total += if nextest {
+            command.args(["nextest", "run", "--no-fail-fast", "--no-tests=pass", "--color=never"]).args(crates);
+            counted(&mut command, nextest_line)?
+        } else {
+            command.args(["test", "--all-targets", "--no-fail-fast"]).args(crates);
+            counted(&mut command, libtest_line)?
+        };
     }
+    Ok(total)
 }
 
 /// A short run of the load generator: everything delivered, nothing twice; no timing.
