@@ -175,7 +175,8 @@ mod tests {
     #[test]
     fn staff_see_their_own_department_only() {
         let policy = preset::policy();
-        let ask = |mine, its| decide(&policy, &subject(RoleKey::STAFF, mine), Action::ThreadRead, &invoice(its)).is_allowed();
+        let ask =
+            |mine, its| decide(&policy, &subject(RoleKey::STAFF, mine), Action::ThreadRead, &invoice(its)).is_allowed();
         assert!(ask(Some(7), Some(7)));
         assert!(!ask(Some(7), Some(8)));
         assert!(!ask(None, None), "no department must not match no department");

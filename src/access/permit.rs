@@ -17,10 +17,20 @@ pub struct Permit<T> {
 impl<T: Copy> Permit<T> {
     /// Asks for `action` on `target`, whose policy-relevant facts are `resource`.
     #[must_use]
-    pub fn ask(company: CompanyId, policy: &Policy, subject: &Subject, action: Action, resource: &Resource, target: T) -> Option<Self> {
-        decide(policy, subject, action, resource)
-            .is_allowed()
-            .then_some(Self { company, user: subject.user, action, target })
+    pub fn ask(
+        company: CompanyId,
+        policy: &Policy,
+        subject: &Subject,
+        action: Action,
+        resource: &Resource,
+        target: T,
+    ) -> Option<Self> {
+        decide(policy, subject, action, resource).is_allowed().then_some(Self {
+            company,
+            user: subject.user,
+            action,
+            target,
+        })
     }
 
     /// The company it is good for.

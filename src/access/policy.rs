@@ -41,8 +41,14 @@ impl RoleKey {
     /// # Errors
     /// When it is empty, too long, or has other characters.
     pub fn new(text: &str) -> Result<Self, BoundError> {
-        let good = !text.is_empty() && text.len() <= 40 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        if good { Ok(Self(text.to_owned().into())) } else { Err(BoundError::Malformed { expected: "a role key such as staff" }) }
+        let good = !text.is_empty()
+            && text.len() <= 40
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        if good {
+            Ok(Self(text.to_owned().into()))
+        } else {
+            Err(BoundError::Malformed { expected: "a role key such as staff" })
+        }
     }
 
     /// The key.
@@ -210,7 +216,8 @@ impl Policy {
             if !ids.insert(rule.id.as_str()) {
                 return Err(PolicyError::DuplicateRule(rule.id.clone()));
             }
-            if (rule.roles.is_empty() && rule.users.is_empty()) || rule.actions.is_empty() || rule.id.trim().is_empty() {
+            if (rule.roles.is_empty() && rule.users.is_empty()) || rule.actions.is_empty() || rule.id.trim().is_empty()
+            {
                 return Err(PolicyError::EmptyRule(rule.id.clone()));
             }
             if let Some(role) = rule.roles.iter().find(|role| !keys.contains(role)) {

@@ -11,7 +11,15 @@ use Action::{
 };
 
 const TALK: [Action; 9] = [
-    MessageCreate, MessageRead, MessageReply, MessageEdit, MessageDelete, ThreadRead, PresenceRead, AttachmentUpload, AttachmentRead,
+    MessageCreate,
+    MessageRead,
+    MessageReply,
+    MessageEdit,
+    MessageDelete,
+    ThreadRead,
+    PresenceRead,
+    AttachmentUpload,
+    AttachmentRead,
 ];
 const GUEST: [Action; 6] = [MessageCreate, MessageRead, MessageReply, MessageEdit, ThreadRead, AttachmentRead];
 

@@ -37,7 +37,9 @@ pub async fn run_due(services: &Services, worker: &str) -> Result<usize, super::
     for job in &jobs {
         let job_id: JobId = job.id;
         let done = match JobKind::parse(&job.kind) {
-            Some(JobKind::PurgeExpired) => purge(services, services.now()).await.map(|_| ()).map_err(|error| error.to_string()),
+            Some(JobKind::PurgeExpired) => {
+                purge(services, services.now()).await.map(|_| ()).map_err(|error| error.to_string())
+            }
             None => Err(format!("the kind {:?} is not known to this build", job.kind)),
         };
         match done {

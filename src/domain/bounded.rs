@@ -45,7 +45,10 @@ fn check(text: &str, max: usize, lines: bool) -> Result<(), BoundError> {
         return Err(BoundError::Control { code: u32::from(c) });
     }
     // Zero-width characters alone show as nothing and would make a message that nobody can see.
-    if text.chars().all(|c| c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{00ad}')) {
+    if text
+        .chars()
+        .all(|c| c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{00ad}'))
+    {
         return Err(BoundError::Empty);
     }
     Ok(())

@@ -210,7 +210,9 @@ impl Builder {
             Event::SoftBreak | Event::HardBreak => self.inline(Inline::Break),
             Event::Rule => self.block(Block::Rule),
             Event::FootnoteReference(name) => self.inline(Inline::Text { text: format!("[^{name}]") }),
-            Event::TaskListMarker(done) => self.inline(Inline::Text { text: if done { "☑ " } else { "☐ " }.to_owned() }),
+            Event::TaskListMarker(done) => {
+                self.inline(Inline::Text { text: if done { "☑ " } else { "☐ " }.to_owned() })
+            }
         }
     }
 
@@ -226,7 +228,9 @@ impl Builder {
             Tag::Item => Some(Self::container(Container::Item)),
             Tag::CodeBlock(kind) => {
                 let language = match kind {
-                    CodeBlockKind::Fenced(name) => name.split_whitespace().next().map(|word| word.chars().take(20).collect()),
+                    CodeBlockKind::Fenced(name) => {
+                        name.split_whitespace().next().map(|word| word.chars().take(20).collect())
+                    }
                     CodeBlockKind::Indented => None,
                 };
                 Some(Frame::Code { language, text: String::new() })
@@ -234,14 +238,15 @@ impl Builder {
             Tag::Emphasis => inlines(Run::Emphasis),
             Tag::Strong => inlines(Run::Strong),
             Tag::Strikethrough => inlines(Run::Strike),
-            Tag::Link { dest_url, .. } => inlines(Run::Link(dest_url.into_string())),
             // An image would fetch from a stranger's server on every reader's behalf: it becomes a link.
-            Tag::Image { dest_url, .. } => inlines(Run::Link(dest_url.into_string())),
+            Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } => inlines(Run::Link(dest_url.into_string())),
             _ => None,
         };
         let is_block = matches!(
             frame,
-            Some(Frame::Blocks { .. } | Frame::Code { .. } | Frame::Inlines { kind: Run::Paragraph | Run::Heading, .. })
+            Some(
+                Frame::Blocks { .. } | Frame::Code { .. } | Frame::Inlines { kind: Run::Paragraph | Run::Heading, .. }
+            )
         );
         // Leaves may always open, or text would be lost; containers only to the bound (a list and its item count once).
         let too_deep = self.stack.len() > 2 * limits::TEXT_DEPTH_MAX && !matches!(frame, Some(Frame::Code { .. }));
@@ -267,7 +272,9 @@ impl Builder {
     fn close(&mut self) {
         let Some(frame) = self.stack.pop() else { return };
         match frame {
-            Frame::Code { language, text } => self.block(Block::Code { language, text: text.trim_end_matches('\n').to_owned() }),
+            Frame::Code { language, text } => {
+                self.block(Block::Code { language, text: text.trim_end_matches('\n').to_owned() })
+            }
             Frame::Inlines { kind, content } => match kind {
                 Run::Paragraph => self.block(Block::Paragraph { content }),
                 Run::Heading => self.block(Block::Heading { content }),
@@ -285,7 +292,9 @@ impl Builder {
                         Some(Frame::Blocks { items, .. }) => items.push(blocks),
                         _ => blocks.into_iter().for_each(|block| self.block(block)),
                     },
-                    Container::Root => self.stack.push(Frame::Blocks { kind: Container::Root, blocks, items, loose: Vec::new() }),
+                    Container::Root => {
+                        self.stack.push(Frame::Blocks { kind: Container::Root, blocks, items, loose: Vec::new() })
+                    }
                 }
             }
         }
@@ -341,7 +350,7 @@ impl Builder {
             let found = if core.starts_with("https://") || core.starts_with("http://") {
                 safe_href(core).map(|href| Inline::Link { href, content: vec![Inline::Text { text: core.to_owned() }] })
             } else {
-                core.strip_prefix('#').and_then(|key| record(key)).map(|record| Inline::Record { record })
+                core.strip_prefix('#').and_then(record).map(|record| Inline::Record { record })
             };
             if let Some(found) = found {
                 let (before, after) = (&piece[..start], &piece[start + core.len()..]);
@@ -482,10 +491,18 @@ fn plain_inlines(inlines: &[Inline]) -> String {
         .map(|inline| match inline {
             Inline::Text { text } | Inline::Code { text } => text.clone(),
             Inline::Break => "\n".to_owned(),
-            Inline::Strong { content } | Inline::Emphasis { content } | Inline::Strike { content } => plain_inlines(content),
-            Inline::Link { content, .. } => plain_inlines(content),
+            Inline::Strong { content }
+            | Inline::Emphasis { content }
+            | Inline::Strike { content }
+            | Inline::Link { content, .. } => plain_inlines(content),
             Inline::Record { record } => format!("#{record}"),
-            Inline::Mention { name, .. } => if name.starts_with('@') { name.clone() } else { format!("@{name}") },
+            Inline::Mention { name, .. } => {
+                if name.starts_with('@') {
+                    name.clone()
+                } else {
+                    format!("@{name}")
+                }
+            }
         })
         .collect()
 }
@@ -529,7 +546,13 @@ mod tests {
 
     #[test]
     fn only_harmless_addresses_are_links() {
-        for source in ["[x](javascript:alert(1))", "[x](data:text/html,hi)", "![x](vbscript:y)", "[x](//evil)", "[x](file:///etc)"] {
+        for source in [
+            "[x](javascript:alert(1))",
+            "[x](data:text/html,hi)",
+            "![x](vbscript:y)",
+            "[x](//evil)",
+            "[x](file:///etc)",
+        ] {
             let document = parse(source);
             assert_eq!(document, Document(vec![Block::Paragraph { content: vec![text("x")] }]), "{source}");
         }
@@ -541,7 +564,8 @@ mod tests {
     #[test]
     fn records_and_people_are_references() {
         let user = "usr_0198000000007000800000000000002a";
-        let document = parse(&format!("(#transaction/INV-4711) and [@Anna](postil:user/{user}), [the plan](postil:plan/P/7)"));
+        let document =
+            parse(&format!("(#transaction/INV-4711) and [@Anna](postil:user/{user}), [the plan](postil:plan/P/7)"));
         let all = format!("{document:?}");
         assert!(all.contains(r#"kind: Transaction, id: RecordId("INV-4711")"#), "{all}");
         assert!(all.contains(r#"kind: Plan, id: RecordId("P/7")"#), "{all}");
@@ -552,7 +576,11 @@ mod tests {
     fn depth_and_size_are_bounded() {
         let deep = parse(&"> ".repeat(500));
         fn depth(blocks: &[Block]) -> usize {
-            blocks.iter().map(|b| if let Block::Quote { blocks } = b { 1 + depth(blocks) } else { 1 }).max().unwrap_or(0)
+            blocks
+                .iter()
+                .map(|b| if let Block::Quote { blocks } = b { 1 + depth(blocks) } else { 1 })
+                .max()
+                .unwrap_or(0)
         }
         assert!(depth(&deep.0) <= 2 * limits::TEXT_DEPTH_MAX + 1);
         let many = parse(&"*a* ".repeat(2_000));

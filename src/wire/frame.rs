@@ -48,7 +48,6 @@ pub enum ClientFrame {
 /// What the server sends. Frames with a `cursor` come from the durable log, in its order; the others are state, the latest counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
-#[expect(clippy::large_enum_variant, reason = "frames are serialised at once, not kept in arrays")]
 pub enum ServerFrame {
     /// The answer to `hello`.
     #[serde(rename = "welcome")]
@@ -198,7 +197,9 @@ mod tests {
     fn frames_are_told_apart_by_type_and_refuse_strangers() {
         let frame: ClientFrame = serde_json::from_str(r#"{"type":"activity","active":true}"#).unwrap();
         assert_eq!(frame, ClientFrame::Activity { active: true });
-        for text in [r#"{"type":"activity"}"#, r#"{"type":"shout"}"#, r#"{"type":"activity","active":true,"x":1}"#, "[]", "7"] {
+        for text in
+            [r#"{"type":"activity"}"#, r#"{"type":"shout"}"#, r#"{"type":"activity","active":true,"x":1}"#, "[]", "7"]
+        {
             assert!(serde_json::from_str::<ClientFrame>(text).is_err(), "{text}");
         }
     }

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::RoleKey,
     clock::Timestamp,
-    domain::{ConversationKind, Email, Hue, LinkSource, MemberKind, MessageBody, PresenceStatus, RecordId, RecordKey, RecordKind, Title, text::Document},
+    domain::{
+        ConversationKind, Email, Hue, LinkSource, MemberKind, MessageBody, PresenceStatus, RecordId, RecordKey,
+        RecordKind, Title, text::Document,
+    },
     ids::{CompanyId, ConnectionId, ConversationId, DepartmentId, MessageId, ProjectId, SessionId, UserId},
 };
 

@@ -1,9 +1,6 @@
 //! Passwords: Argon2id, 19 MiB, two passes (OWASP's minimum), as PHC strings.
 
-use argon2::{
-    Argon2, PasswordHash, PasswordHasher, PasswordVerifier,
-    password_hash::phc,
-};
+use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier, password_hash::phc};
 
 use crate::clock::IdSource;
 
@@ -49,6 +46,11 @@ mod tests {
 
     #[test]
     fn an_unknown_account_costs_as_much() {
-        assert!(PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$cG9zdGlsLW5vYm9keS0xNg$Zq7l5a5mEo1o6pJ5c0kQm0mU8nVvI4hR2sX9yB3dFgE").is_ok());
+        assert!(
+            PasswordHash::new(
+                "$argon2id$v=19$m=19456,t=2,p=1$cG9zdGlsLW5vYm9keS0xNg$Zq7l5a5mEo1o6pJ5c0kQm0mU8nVvI4hR2sX9yB3dFgE"
+            )
+            .is_ok()
+        );
     }
 }

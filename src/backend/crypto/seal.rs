@@ -101,7 +101,12 @@ impl Sealer {
 
     /// The position in a cursor; `None` when it was not made here for this purpose and company.
     #[must_use]
-    pub fn position<T: serde::de::DeserializeOwned>(&self, purpose: Purpose, company: CompanyId, cursor: &str) -> Option<T> {
+    pub fn position<T: serde::de::DeserializeOwned>(
+        &self,
+        purpose: Purpose,
+        company: CompanyId,
+        cursor: &str,
+    ) -> Option<T> {
         if cursor.len() > limits::CURSOR_BYTES_MAX {
             return None;
         }

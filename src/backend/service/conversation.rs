@@ -15,7 +15,8 @@ use crate::{
     ids::{ConversationId, UserId},
     limits,
     wire::{
-        Code, ConversationDetail, ConversationRights, ConversationSummary, CreateConversation, ListConversations, MarkRead, Page, ReadState,
+        Code, ConversationDetail, ConversationRights, ConversationSummary, CreateConversation, ListConversations,
+        MarkRead, Page, ReadState,
     },
 };
 
@@ -40,7 +41,8 @@ impl Services {
             return Err(ServiceError::field(Code::InvalidQuery, "linkedType", "is needed with linkedId"));
         }
         let caller = self.open(credentials).await?;
-        let position: Option<ByActivity> = self.page_position("conversations", caller.company(), query.cursor.as_deref())?;
+        let position: Option<ByActivity> =
+            self.page_position("conversations", caller.company(), query.cursor.as_deref())?;
         let inbox = InboxQuery {
             conversation: None,
             kind: query.linked_type,
@@ -51,10 +53,9 @@ impl Services {
         let mut items = self.store().conversation_inbox(&caller, &inbox).await?;
         let more = items.len() > usize::from(limit);
         items.truncate(limit.into());
-        let next_cursor = items
-            .last()
-            .filter(|_| more)
-            .map(|last| self.page_cursor("conversations", caller.company(), &ByActivity { at: last.activity_at, id: last.id }));
+        let next_cursor = items.last().filter(|_| more).map(|last| {
+            self.page_cursor("conversations", caller.company(), &ByActivity { at: last.activity_at, id: last.id })
+        });
         Ok(Page { items, next_cursor })
     }
 
@@ -75,11 +76,15 @@ impl Services {
                 let (caller, facts) = self.open_for(credentials, &target).await?;
                 (caller, facts.resource)
             }
-            CreateConversation::Direct { .. } | CreateConversation::Group { .. } => (self.open(credentials).await?, unlinked()),
+            CreateConversation::Direct { .. } | CreateConversation::Group { .. } => {
+                (self.open(credentials).await?, unlinked())
+            }
         };
         let (kind, title, people, record): (_, Option<&Title>, Vec<UserId>, Option<&RecordKey>) = match request {
             CreateConversation::Direct { user_id } => (ConversationKind::Direct, None, vec![*user_id], None),
-            CreateConversation::Group { title, user_ids } => (ConversationKind::Group, Some(title), distinct(user_ids), None),
+            CreateConversation::Group { title, user_ids } => {
+                (ConversationKind::Group, Some(title), distinct(user_ids), None)
+            }
             CreateConversation::Record { record } => (ConversationKind::Record, None, Vec::new(), Some(record)),
         };
         if people.contains(&caller.user()) {
@@ -89,9 +94,8 @@ impl Services {
             let detail = format!("must name 1 to {} people", limits::PARTICIPANTS_CREATE_MAX);
             return Err(ServiceError::field(Code::InvalidField, "userIds", detail));
         }
-        let permit = caller
-            .permit(Action::MessageCreate, &resource, kind)
-            .ok_or_else(|| ServiceError::code(Code::Forbidden))?;
+        let permit =
+            caller.permit(Action::MessageCreate, &resource, kind).ok_or_else(|| ServiceError::code(Code::Forbidden))?;
         self.meet(&caller, &people).await?;
         let hash = sha256(&serde_json::to_vec(request).map_err(|_| ServiceError::code(Code::Internal))?);
         let new = NewConversation {
@@ -131,15 +135,29 @@ impl Services {
     ///
     /// # Errors
     /// [`Code::NotFound`].
-    pub async fn get_conversation(&self, credentials: &Credentials, id: ConversationId) -> Result<ConversationDetail, ServiceError> {
-        let (caller, facts) = self.open_for(credentials, &Target { conversation: Some(id), ..Target::default() }).await?;
+    pub async fn get_conversation(
+        &self,
+        credentials: &Credentials,
+        id: ConversationId,
+    ) -> Result<ConversationDetail, ServiceError> {
+        let (caller, facts) =
+            self.open_for(credentials, &Target { conversation: Some(id), ..Target::default() }).await?;
         self.detail(&caller, id, &facts.resource).await
     }
 
-    async fn detail(&self, caller: &Caller, id: ConversationId, resource: &Resource) -> Result<ConversationDetail, ServiceError> {
+    async fn detail(
+        &self,
+        caller: &Caller,
+        id: ConversationId,
+        resource: &Resource,
+    ) -> Result<ConversationDetail, ServiceError> {
         let query = InboxQuery { conversation: Some(id), kind: None, record: None, before: None, limit: 1 };
-        let summary =
-            self.store().conversation_inbox(caller, &query).await?.pop().ok_or_else(|| ServiceError::code(Code::NotFound))?;
+        let summary = self
+            .store()
+            .conversation_inbox(caller, &query)
+            .await?
+            .pop()
+            .ok_or_else(|| ServiceError::code(Code::NotFound))?;
         let mut tx = self.store().begin(caller, "participant.list").await?;
         let participants = tx.participant_list(id).await?;
         let may = |action| caller.may(action, resource);
@@ -160,7 +178,12 @@ impl Services {
     ///
     /// # Errors
     /// [`Code::NotFound`], [`Code::InvalidField`].
-    pub async fn mark_read(&self, credentials: &Credentials, id: ConversationId, request: &MarkRead) -> Result<ReadState, ServiceError> {
+    pub async fn mark_read(
+        &self,
+        credentials: &Credentials,
+        id: ConversationId,
+        request: &MarkRead,
+    ) -> Result<ReadState, ServiceError> {
         if request.seq < 0 {
             return Err(ServiceError::field(Code::InvalidField, "seq", "must not be negative"));
         }

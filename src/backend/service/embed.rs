@@ -40,14 +40,21 @@ const SKEW_S: i64 = 30;
 ///
 /// # Errors
 /// Which of them is wrong, for the host's developer. The signature is checked first: an unsigned token learns nothing more.
-pub fn verify_embed_token(token: &str, secret: &[u8], company: CompanyId, origin: &str, now: Timestamp) -> Result<EmbedClaims, &'static str> {
+pub fn verify_embed_token(
+    token: &str,
+    secret: &[u8],
+    company: CompanyId,
+    origin: &str,
+    now: Timestamp,
+) -> Result<EmbedClaims, &'static str> {
     // Exactly one algorithm: `none`, or a public key taken for an HMAC secret, must not even be considered.
     let mut validation = Validation::new(Algorithm::HS256);
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
-    let claims =
-        decode::<EmbedClaims>(token, &DecodingKey::from_secret(secret), &validation).map_err(|_| "the signature or a claim is missing or wrong")?.claims;
+    let claims = decode::<EmbedClaims>(token, &DecodingKey::from_secret(secret), &validation)
+        .map_err(|_| "the signature or a claim is missing or wrong")?
+        .claims;
     let now_s = now.millis() / 1_000;
     let life_max = limits::EMBED_TOKEN_S_MAX.cast_signed();
     if claims.aud != "postil" {
@@ -97,7 +104,10 @@ impl Services {
             return Err(invalid("the token or the origin is too long"));
         }
         let company = claimed_issuer(&request.token).ok_or_else(|| invalid("iss must be the company's id"))?;
-        let kid = decode_header(&request.token).ok().and_then(|header| header.kid).ok_or_else(|| invalid("kid is missing"))?;
+        let kid = decode_header(&request.token)
+            .ok()
+            .and_then(|header| header.kid)
+            .ok_or_else(|| invalid("kid is missing"))?;
         let unknown = || invalid("the signature or a claim is missing or wrong");
         let (sealed, origins) = self.store().embed_key_get(company, &kid).await?.ok_or_else(unknown)?;
         let secret = self.sealer().open(Purpose::EmbedSecret, company, &sealed).ok_or_else(unknown)?;
@@ -117,7 +127,8 @@ impl Services {
             .await?
             .ok_or_else(|| invalid("sub is not the e-mail address of an active member"))?;
         let expires_at = now.plus_s(limits::EMBED_SESSION_S.cast_signed());
-        let (token, session) = self.begin_session(user, company, SessionKind::Embed, Some(&claims.origin), expires_at).await?;
+        let (token, session) =
+            self.begin_session(user, company, SessionKind::Embed, Some(&claims.origin), expires_at).await?;
         let me = self.describe(user, company, &session).await?;
         Ok(EmbedSession { session_token: token.reveal().to_owned(), expires_at, me })
     }
@@ -157,7 +168,12 @@ mod tests {
         }
     }
 
-    fn check(claims: &EmbedClaims, algorithm: Algorithm, secret: &[u8], now_s: i64) -> Result<EmbedClaims, &'static str> {
+    fn check(
+        claims: &EmbedClaims,
+        algorithm: Algorithm,
+        secret: &[u8],
+        now_s: i64,
+    ) -> Result<EmbedClaims, &'static str> {
         let token = encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret)).unwrap();
         verify_embed_token(&token, SECRET, company(), ORIGIN, Timestamp::from_millis(now_s * 1_000))
     }

@@ -45,7 +45,13 @@ impl ServiceError {
     /// Refused with more about this case.
     #[must_use]
     pub fn detail(code: Code, detail: impl Into<String>) -> Self {
-        Self::Refused { code, detail: Some(detail.into()), errors: Vec::new(), legal_parent_id: None, retry_after_s: None }
+        Self::Refused {
+            code,
+            detail: Some(detail.into()),
+            errors: Vec::new(),
+            legal_parent_id: None,
+            retry_after_s: None,
+        }
     }
 
     /// Too many requests; again after that many seconds.

@@ -21,7 +21,11 @@ impl Services {
     ///
     /// # Errors
     /// [`Code::Unauthenticated`], [`Code::CompanyContextChanged`].
-    pub async fn heartbeat(&self, credentials: &Credentials, request: &Heartbeat) -> Result<HeartbeatAck, ServiceError> {
+    pub async fn heartbeat(
+        &self,
+        credentials: &Credentials,
+        request: &Heartbeat,
+    ) -> Result<HeartbeatAck, ServiceError> {
         let caller = self.open(credentials).await?;
         let beat = Beat { user: caller.user(), connection: request.connection_id, active: request.active };
         // Redis away: presence is unknown to everyone, and the next beat after its return repairs it.
@@ -33,7 +37,11 @@ impl Services {
     ///
     /// # Errors
     /// [`Code::InvalidQuery`].
-    pub async fn get_presence(&self, credentials: &Credentials, query: &GetPresence) -> Result<PresenceList, ServiceError> {
+    pub async fn get_presence(
+        &self,
+        credentials: &Credentials,
+        query: &GetPresence,
+    ) -> Result<PresenceList, ServiceError> {
         let refuse = |detail: String| ServiceError::field(Code::InvalidQuery, "userIds", detail);
         let users = query
             .user_ids
@@ -48,7 +56,8 @@ impl Services {
         let guest = caller.member_kind() == MemberKind::External;
         let (met, seen) = {
             let mut tx = self.store().begin(&caller, "presence.get").await?;
-            let met: Vec<UserId> = tx.person_get_many(guest, &users).await?.into_iter().map(|person| person.id).collect();
+            let met: Vec<UserId> =
+                tx.person_get_many(guest, &users).await?.into_iter().map(|person| person.id).collect();
             let seen = tx.person_last_seen(&met).await?;
             (met, seen)
         };

@@ -10,7 +10,9 @@ use crate::{
         bus::Bucket,
         caller::{Caller, Credentials},
         crypto::token::sha256,
-        store::{CreateOutcome, DeleteOutcome, Draft, EditOutcome, Facts, NewConversation, SendOutcome, StoreError, Target},
+        store::{
+            CreateOutcome, DeleteOutcome, Draft, EditOutcome, Facts, NewConversation, SendOutcome, StoreError, Target,
+        },
     },
     clock::Timestamp,
     domain::{ConversationKind, MessageBody, RecordKey, text},
@@ -27,7 +29,9 @@ impl IdempotencyKey {
     /// Checks a key: 1 to [`limits::IDEMPOTENCY_KEY_BYTES_MAX`] visible ASCII characters.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
-        let good = !text.is_empty() && text.len() <= limits::IDEMPOTENCY_KEY_BYTES_MAX && text.bytes().all(|b| b.is_ascii_graphic());
+        let good = !text.is_empty()
+            && text.len() <= limits::IDEMPOTENCY_KEY_BYTES_MAX
+            && text.bytes().all(|b| b.is_ascii_graphic());
         good.then(|| Self(text.to_owned()))
     }
 
@@ -82,7 +86,12 @@ impl Services {
     /// [`Code::NotFound`] for what is not visible, [`Code::Forbidden`] for what is but must not be written to,
     /// [`Code::ReplyTooDeep`], [`Code::ParentDeleted`], [`Code::ReplyLinkConflict`], [`Code::IdempotencyMismatch`],
     /// [`Code::RateLimited`].
-    pub async fn send_message(&self, credentials: &Credentials, key: &IdempotencyKey, request: &SendMessage) -> Result<Sent, ServiceError> {
+    pub async fn send_message(
+        &self,
+        credentials: &Credentials,
+        key: &IdempotencyKey,
+        request: &SendMessage,
+    ) -> Result<Sent, ServiceError> {
         if request.conversation_id.is_none() && request.record.is_none() {
             return Err(ServiceError::field(Code::InvalidField, "conversationId", "is needed unless record is given"));
         }
@@ -114,8 +123,12 @@ impl Services {
     ) -> Result<Sent, ServiceError> {
         let target = Target { conversation: None, message: Some(parent), record: request.record.clone() };
         let (caller, facts) = self.open_for(credentials, &target).await?;
-        let intent =
-            Intent { conversation: None, parent: Some(parent), record: request.record.as_ref(), body: request.body.as_str() };
+        let intent = Intent {
+            conversation: None,
+            parent: Some(parent),
+            record: request.record.as_ref(),
+            body: request.body.as_str(),
+        };
         self.send(&caller, &facts, key, &intent, &request.body).await
     }
 
@@ -134,7 +147,8 @@ impl Services {
             Some(conversation) => conversation.id,
             None => self.record_conversation(caller, facts, intent.record).await?,
         };
-        let permit = caller.permit(action, &facts.resource, conversation).ok_or_else(|| ServiceError::code(Code::Forbidden))?;
+        let permit =
+            caller.permit(action, &facts.resource, conversation).ok_or_else(|| ServiceError::code(Code::Forbidden))?;
         let request_hash = sha256(&serde_json::to_vec(intent).map_err(|_| ServiceError::code(Code::Internal))?);
         let document = text::parse(body.as_str());
         // The parent's own link is inherited by the store; naming the conversation's record again is no link of one's own.
@@ -210,14 +224,20 @@ impl Services {
     /// # Errors
     /// [`Code::NotFound`], [`Code::Forbidden`] (someone else's), [`Code::EditWindowClosed`], [`Code::MessageDeleted`],
     /// [`Code::VersionConflict`].
-    pub async fn edit_message(&self, credentials: &Credentials, id: MessageId, request: &EditMessage) -> Result<Message, ServiceError> {
+    pub async fn edit_message(
+        &self,
+        credentials: &Credentials,
+        id: MessageId,
+        request: &EditMessage,
+    ) -> Result<Message, ServiceError> {
         let (caller, facts) = self.open_for(credentials, &Target { message: Some(id), ..Target::default() }).await?;
         let message = facts.message.as_ref().ok_or_else(|| ServiceError::code(Code::NotFound))?;
         if message.author_id != caller.user() {
             return Err(ServiceError::code(Code::Forbidden));
         }
-        let permit =
-            caller.permit(Action::MessageEdit, &facts.resource, id).ok_or_else(|| ServiceError::code(Code::Forbidden))?;
+        let permit = caller
+            .permit(Action::MessageEdit, &facts.resource, id)
+            .ok_or_else(|| ServiceError::code(Code::Forbidden))?;
         let document = text::parse(request.body.as_str());
         match self.store().message_edit(&caller, permit, request.version, &request.body, &document, self.now()).await? {
             EditOutcome::Updated(committed) => Ok(self.announce_message(committed)),
@@ -235,7 +255,11 @@ impl Services {
     pub async fn delete_message(&self, credentials: &Credentials, id: MessageId) -> Result<Message, ServiceError> {
         let (caller, facts) = self.open_for(credentials, &Target { message: Some(id), ..Target::default() }).await?;
         let message = facts.message.as_ref().ok_or_else(|| ServiceError::code(Code::NotFound))?;
-        let own = if message.author_id == caller.user() { caller.permit(Action::MessageDelete, &facts.resource, id) } else { None };
+        let own = if message.author_id == caller.user() {
+            caller.permit(Action::MessageDelete, &facts.resource, id)
+        } else {
+            None
+        };
         let permit = own
             .or_else(|| caller.permit(Action::AdminModerate, &facts.resource, id))
             .ok_or_else(|| ServiceError::code(Code::Forbidden))?;
@@ -264,11 +288,19 @@ impl Services {
     ///
     /// # Errors
     /// [`Code::InvalidQuery`], [`Code::InvalidCursor`], [`Code::NotFound`].
-    pub async fn list_messages(&self, credentials: &Credentials, query: &ListMessages) -> Result<MessagePage, ServiceError> {
+    pub async fn list_messages(
+        &self,
+        credentials: &Credentials,
+        query: &ListMessages,
+    ) -> Result<MessagePage, ServiceError> {
         let limit = page_limit(query.limit)?;
         match (query.conversation_id, query.linked_type, &query.linked_id) {
-            (Some(conversation), None, None) => self.list_by_conversation(credentials, conversation, query, limit).await,
-            (None, Some(kind), Some(id)) => self.list_by_record(credentials, RecordKey { kind, id: id.clone() }, query, limit).await,
+            (Some(conversation), None, None) => {
+                self.list_by_conversation(credentials, conversation, query, limit).await
+            }
+            (None, Some(kind), Some(id)) => {
+                self.list_by_record(credentials, RecordKey { kind, id: id.clone() }, query, limit).await
+            }
             _ => Err(ServiceError::field(
                 Code::InvalidQuery,
                 "conversationId",
@@ -284,14 +316,16 @@ impl Services {
         query: &ListMessages,
         limit: u16,
     ) -> Result<MessagePage, ServiceError> {
-        let (caller, _) = self.open_for(credentials, &Target { conversation: Some(conversation), ..Target::default() }).await?;
+        let (caller, _) =
+            self.open_for(credentials, &Target { conversation: Some(conversation), ..Target::default() }).await?;
         let position: Option<BySeq> = self.page_position("messages", caller.company(), query.cursor.as_deref())?;
         if position.as_ref().is_some_and(|position| position.conversation != conversation) {
             return Err(ServiceError::field(Code::InvalidCursor, "cursor", "belongs to another conversation"));
         }
         let before = position.map_or(i64::MAX, |position| position.before);
         let messages = self.store().message_page(&caller, conversation, before, limit + 1).await?;
-        let (mut items, mut replies): (Vec<_>, Vec<_>) = messages.into_iter().partition(|message| message.parent_id.is_none());
+        let (mut items, mut replies): (Vec<_>, Vec<_>) =
+            messages.into_iter().partition(|message| message.parent_id.is_none());
         let more = items.len() > usize::from(limit);
         items.truncate(limit.into());
         if more {
@@ -313,8 +347,10 @@ impl Services {
         limit: u16,
     ) -> Result<MessagePage, ServiceError> {
         // Opening for the record answers 404 for one that is not visible, like for one that does not exist.
-        let (caller, _) = self.open_for(credentials, &Target { record: Some(record.clone()), ..Target::default() }).await?;
-        let position: Option<ByTime> = self.page_position("record-messages", caller.company(), query.cursor.as_deref())?;
+        let (caller, _) =
+            self.open_for(credentials, &Target { record: Some(record.clone()), ..Target::default() }).await?;
+        let position: Option<ByTime> =
+            self.page_position("record-messages", caller.company(), query.cursor.as_deref())?;
         if position.as_ref().is_some_and(|position| position.record != record) {
             return Err(ServiceError::field(Code::InvalidCursor, "cursor", "belongs to another record"));
         }
@@ -324,7 +360,11 @@ impl Services {
         let more = items.len() > usize::from(limit);
         items.truncate(limit.into());
         let next_cursor = items.last().filter(|_| more).map(|last| {
-            self.page_cursor("record-messages", caller.company(), &ByTime { record: record.clone(), at: last.created_at, id: last.id })
+            self.page_cursor(
+                "record-messages",
+                caller.company(),
+                &ByTime { record: record.clone(), at: last.created_at, id: last.id },
+            )
         });
         Ok(MessagePage { items, replies: Vec::new(), next_cursor })
     }
@@ -333,7 +373,12 @@ impl Services {
     ///
     /// # Errors
     /// [`Code::InvalidCursor`], [`Code::NotFound`].
-    pub async fn list_thread(&self, credentials: &Credentials, id: MessageId, query: &ListThread) -> Result<ThreadPage, ServiceError> {
+    pub async fn list_thread(
+        &self,
+        credentials: &Credentials,
+        id: MessageId,
+        query: &ListThread,
+    ) -> Result<ThreadPage, ServiceError> {
         let limit = page_limit(query.limit)?;
         let not_found = || ServiceError::code(Code::NotFound);
         let (caller, facts) = self.open_for(credentials, &Target { message: Some(id), ..Target::default() }).await?;
@@ -343,13 +388,13 @@ impl Services {
             return Err(ServiceError::field(Code::InvalidCursor, "cursor", "belongs to another thread"));
         }
         let after = position.map(|position| position.after).unwrap_or_default();
-        let (root, mut items) = self.store().message_thread(&caller, root, &after, limit + 1).await?.ok_or_else(not_found)?;
+        let (root, mut items) =
+            self.store().message_thread(&caller, root, &after, limit + 1).await?.ok_or_else(not_found)?;
         let more = items.len() > usize::from(limit);
         items.truncate(limit.into());
-        let next_cursor = items
-            .last()
-            .filter(|_| more)
-            .map(|last| self.page_cursor("thread", caller.company(), &ByPath { root: root.id, after: last.path.clone() }));
+        let next_cursor = items.last().filter(|_| more).map(|last| {
+            self.page_cursor("thread", caller.company(), &ByPath { root: root.id, after: last.path.clone() })
+        });
         Ok(ThreadPage { root, items, next_cursor })
     }
 }

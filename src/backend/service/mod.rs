@@ -26,7 +26,7 @@ use crate::{
         bus::{Bucket, Bus, Rate},
         caller::{Caller, Credentials, Proof},
         crypto::{Sealer, seal::Purpose},
-        store::{Committed, Facts, LogEvent, Store, Target},
+        store::{Change, Committed, Facts, LogEvent, Store, Target},
     },
     clock::{Clock, IdSource, Timestamp},
     ids::CompanyId,
@@ -60,7 +60,14 @@ impl core::fmt::Debug for Services {
 impl Services {
     /// Wires the core. `origin` is Postil's own (`https://chat.example.com`).
     #[must_use]
-    pub fn new(store: Store, bus: Bus, sealer: Sealer, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>, origin: String) -> Self {
+    pub fn new(
+        store: Store,
+        bus: Bus,
+        sealer: Sealer,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+        origin: String,
+    ) -> Self {
         // A hash takes 19 MiB and tens of milliseconds: two at a time leave room for everyone who is signed in already.
         let passwords = Arc::new(tokio::sync::Semaphore::new(2));
         Self { inner: Arc::new(Inner { store, bus, sealer, clock, ids, origin, passwords }) }
@@ -116,18 +123,28 @@ impl Services {
     }
 
     /// Who asks, and the facts of `target` as far as they may see it. What is not visible is not found.
-    pub(super) async fn open_for(&self, credentials: &Credentials, target: &Target) -> Result<(Caller, Facts), ServiceError> {
+    pub(super) async fn open_for(
+        &self,
+        credentials: &Credentials,
+        target: &Target,
+    ) -> Result<(Caller, Facts), ServiceError> {
         let (caller, facts) = self.open_inner(credentials, Some(target)).await?;
         Ok((caller, facts.ok_or_else(|| ServiceError::code(Code::NotFound))?))
     }
 
-    async fn open_inner(&self, credentials: &Credentials, target: Option<&Target>) -> Result<(Caller, Option<Facts>), ServiceError> {
+    async fn open_inner(
+        &self,
+        credentials: &Credentials,
+        target: Option<&Target>,
+    ) -> Result<(Caller, Option<Facts>), ServiceError> {
         let opened = match &credentials.proof {
             None => None,
             Some(Proof::Session(token)) => {
                 self.inner.store.session_open(token.hash(), target, self.now(), credentials.correlation).await?
             }
-            Some(Proof::ApiKey(key)) => self.inner.store.api_key_open(key.hash(), target, credentials.correlation).await?,
+            Some(Proof::ApiKey(key)) => {
+                self.inner.store.api_key_open(key.hash(), target, credentials.correlation).await?
+            }
         };
         let opened = opened.ok_or_else(|| ServiceError::code(Code::Unauthenticated))?;
         // A request about another company than the session's comes from a page that has not noticed the switch: answering it
@@ -144,9 +161,9 @@ impl Services {
     }
 
     /// Likewise for a message, which this node need not read again.
-    pub(super) fn announce_message(&self, committed: Committed<(Message, LogEvent)>) -> Message {
-        let message = committed.get().0.clone();
-        self.inner.bus.publish(&committed.map(|(_, event)| event), Some(message.clone()));
+    pub(super) fn announce_message(&self, committed: Committed<Box<Change>>) -> Message {
+        let message = committed.get().message.clone();
+        self.inner.bus.publish(&committed.map(|change| change.event), Some(message.clone()));
         message
     }
 
@@ -172,14 +189,23 @@ impl Services {
         cursor
             .map(|cursor| {
                 self.inner.sealer.position(Purpose::PageCursor(list), company, cursor).ok_or_else(|| {
-                    ServiceError::field(Code::InvalidCursor, "cursor", "was not made by this server for this list and company")
+                    ServiceError::field(
+                        Code::InvalidCursor,
+                        "cursor",
+                        "was not made by this server for this list and company",
+                    )
                 })
             })
             .transpose()
     }
 
     /// A page cursor of `list`.
-    pub(super) fn page_cursor<T: serde::Serialize>(&self, list: &'static str, company: CompanyId, position: &T) -> String {
+    pub(super) fn page_cursor<T: serde::Serialize>(
+        &self,
+        list: &'static str,
+        company: CompanyId,
+        position: &T,
+    ) -> String {
         self.inner.sealer.cursor(Purpose::PageCursor(list), company, position)
     }
 }

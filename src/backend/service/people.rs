@@ -12,7 +12,11 @@ impl Services {
     ///
     /// # Errors
     /// [`crate::wire::Code::InvalidCursor`].
-    pub async fn list_people(&self, credentials: &Credentials, query: &ListPeople) -> Result<Page<Person>, ServiceError> {
+    pub async fn list_people(
+        &self,
+        credentials: &Credentials,
+        query: &ListPeople,
+    ) -> Result<Page<Person>, ServiceError> {
         let limit = page_limit(query.limit)?;
         let caller = self.open(credentials).await?;
         let after: Option<PeopleCursor> = self.page_position("people", caller.company(), query.cursor.as_deref())?;

@@ -17,9 +17,14 @@ impl Services {
     ///
     /// # Errors
     /// [`Code::InvalidField`] for more than [`limits::RECORDS_RESOLVE_MAX`].
-    pub async fn resolve_records(&self, credentials: &Credentials, request: &ResolveRecords) -> Result<ResolvedRecords, ServiceError> {
+    pub async fn resolve_records(
+        &self,
+        credentials: &Credentials,
+        request: &ResolveRecords,
+    ) -> Result<ResolvedRecords, ServiceError> {
         if request.records.len() > limits::RECORDS_RESOLVE_MAX {
-            let detail = format!("names {}, at most {} are allowed", request.records.len(), limits::RECORDS_RESOLVE_MAX);
+            let detail =
+                format!("names {}, at most {} are allowed", request.records.len(), limits::RECORDS_RESOLVE_MAX);
             return Err(ServiceError::field(Code::InvalidField, "records", detail));
         }
         let caller = self.open(credentials).await?;
@@ -41,21 +46,31 @@ impl Services {
     ///
     /// # Errors
     /// [`Code::Forbidden`] without `admin:records`; [`Code::InvalidField`].
-    pub async fn upsert_record(&self, credentials: &Credentials, key: &RecordKey, request: &UpsertRecord) -> Result<LinkedRecord, ServiceError> {
+    pub async fn upsert_record(
+        &self,
+        credentials: &Credentials,
+        key: &RecordKey,
+        request: &UpsertRecord,
+    ) -> Result<LinkedRecord, ServiceError> {
         check(request)?;
         let caller = self.open(credentials).await?;
         // The right is asked for the company as a whole: the record may not exist yet, so that no narrower scope can match.
         let whole = super::unlinked();
         let permit =
             caller.permit(Action::AdminRecords, &whole, ()).ok_or_else(|| ServiceError::code(Code::Forbidden))?;
-        let event = self.store().record_upsert(&caller, permit, key, request, self.now()).await.map_err(|error| match &error {
-            StoreError::Database(cause) if StoreError::sqlstate(cause).as_deref() == Some("23503") => ServiceError::field(
-                Code::InvalidField,
-                "ownerId, departmentId, projectId",
-                "must be a member, a department and a project of this company",
-            ),
-            _ => error.into(),
-        })?;
+        let event =
+            self.store().record_upsert(&caller, permit, key, request, self.now()).await.map_err(
+                |error| match &error {
+                    StoreError::Database(cause) if StoreError::sqlstate(cause).as_deref() == Some("23503") => {
+                        ServiceError::field(
+                            Code::InvalidField,
+                            "ownerId, departmentId, projectId",
+                            "must be a member, a department and a project of this company",
+                        )
+                    }
+                    _ => error.into(),
+                },
+            )?;
         self.announce(&event);
         let target = Target { record: Some(key.clone()), ..Target::default() };
         self.open_for(credentials, &target).await?;
@@ -83,11 +98,16 @@ fn check(request: &UpsertRecord) -> Result<(), ServiceError> {
     if let Some(url) = &request.url {
         // A link that people click: it must not run script in whoever opens it.
         let loopback = ["http://localhost", "http://127.0.0.1"].iter().any(|start| {
-            url.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with(':') || rest.starts_with('/'))
+            url.strip_prefix(start)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(':') || rest.starts_with('/'))
         });
-        let good = (url.starts_with("https://") || loopback) && !url.chars().any(|c| c.is_control() || c.is_whitespace());
+        let good =
+            (url.starts_with("https://") || loopback) && !url.chars().any(|c| c.is_control() || c.is_whitespace());
         if !good || url.len() > limits::RECORD_URL_BYTES_MAX {
-            return refuse("url", format!("must be an https address of at most {} bytes", limits::RECORD_URL_BYTES_MAX));
+            return refuse(
+                "url",
+                format!("must be an https address of at most {} bytes", limits::RECORD_URL_BYTES_MAX),
+            );
         }
     }
     Ok(())
@@ -114,7 +134,13 @@ mod tests {
         for good in ["https://erp.example/i/1", "http://localhost:3000/demo", "http://127.0.0.1/x"] {
             assert!(check(&record(good)).is_ok(), "{good}");
         }
-        for bad in ["http://erp.example", "javascript:alert(1)", "http://localhost.evil.example/", "https://a b", "data:text/html,x"] {
+        for bad in [
+            "http://erp.example",
+            "javascript:alert(1)",
+            "http://localhost.evil.example/",
+            "https://a b",
+            "data:text/html,x",
+        ] {
             assert!(check(&record(bad)).is_err(), "{bad}");
         }
     }

@@ -82,7 +82,9 @@ impl Services {
     /// # Errors
     /// When the store fails.
     pub async fn sign_out(&self, credentials: &Credentials) -> Result<(), ServiceError> {
-        let Some(Proof::Session(token)) = &credentials.proof else { return Err(ServiceError::code(Code::Unauthenticated)) };
+        let Some(Proof::Session(token)) = &credentials.proof else {
+            return Err(ServiceError::code(Code::Unauthenticated));
+        };
         if let Some((session, company)) = self.store().session_end(token.hash(), self.now()).await? {
             self.bus().session_ended(company, session);
         }
@@ -99,7 +101,12 @@ impl Services {
         self.describe(caller.user(), caller.company(), &session).await
     }
 
-    pub(super) async fn describe(&self, user: UserId, company: CompanyId, session: &Session) -> Result<Me, ServiceError> {
+    pub(super) async fn describe(
+        &self,
+        user: UserId,
+        company: CompanyId,
+        session: &Session,
+    ) -> Result<Me, ServiceError> {
         let [name, email, locale, time_zone] =
             self.store().profile_get(user).await?.ok_or_else(|| ServiceError::code(Code::Unauthenticated))?;
         let mut companies = self.store().company_list(user).await?;
@@ -126,7 +133,11 @@ impl Services {
     ///
     /// # Errors
     /// [`Code::NotFound`] when the person is no active member there; [`Code::Forbidden`] for an embedded session.
-    pub async fn switch_company(&self, credentials: &Credentials, request: &SwitchCompany) -> Result<(Token, Me), ServiceError> {
+    pub async fn switch_company(
+        &self,
+        credentials: &Credentials,
+        request: &SwitchCompany,
+    ) -> Result<(Token, Me), ServiceError> {
         // The request is about leaving the company that the client believes in: a stale belief is no obstacle to it.
         let here = Credentials { company: None, ..credentials.clone() };
         let caller = self.open(&here).await?;
@@ -134,7 +145,10 @@ impl Services {
             return Err(ServiceError::code(Code::Forbidden));
         };
         if session.kind == SessionKind::Embed {
-            return Err(ServiceError::detail(Code::Forbidden, "an embedded session belongs to the company that its host named"));
+            return Err(ServiceError::detail(
+                Code::Forbidden,
+                "an embedded session belongs to the company that its host named",
+            ));
         }
         let token = Token::generate(self.ids().as_ref());
         if !self.store().session_switch(old.hash(), token.hash(), request.company_id, self.now()).await? {

@@ -159,7 +159,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn conversation_inbox(&self, caller: &Caller, query: &InboxQuery<'_>) -> Result<Vec<ConversationSummary>, StoreError> {
+    pub async fn conversation_inbox(
+        &self,
+        caller: &Caller,
+        query: &InboxQuery<'_>,
+    ) -> Result<Vec<ConversationSummary>, StoreError> {
         // The end of time and of ids: before it comes everything.
         let far = (Timestamp::from_millis(32_503_680_000_000), ConversationId::from_uuid(Uuid::max()));
         let (before_at, before_id) = query.before.unwrap_or(far);
@@ -188,7 +192,9 @@ impl Store {
         permit: Permit<ConversationKind>,
         new: &NewConversation<'_>,
     ) -> Result<CreateOutcome, StoreError> {
-        assert!(permit.action() == Action::MessageCreate && permit.target() == new.kind && permit.user() == caller.user());
+        assert!(
+            permit.action() == Action::MessageCreate && permit.target() == new.kind && permit.user() == caller.user()
+        );
         let row = sqlx::query(CREATE)
             .bind(caller.user().uuid())
             .bind(caller.company().uuid())
@@ -245,7 +251,11 @@ impl Store {
             .fetch_optional(&self.app)
             .await?;
         row.map(|row| {
-            let state = ReadState { conversation_id: conversation, read_seq: row.try_get("read_seq")?, unread: count(&row, "unread")? };
+            let state = ReadState {
+                conversation_id: conversation,
+                read_seq: row.try_get("read_seq")?,
+                unread: count(&row, "unread")?,
+            };
             Ok(Committed::new((state, row.try_get("moved")?)))
         })
         .transpose()
@@ -278,7 +288,8 @@ impl CompanyTx {
             .bind(i64::try_from(limits::PARTICIPANTS_MAX).unwrap_or(i64::MAX))
             .fetch_all(&mut *self.tx)
             .await?;
-        rows.iter().map(|row| Ok(Participant { person: rows::person(row)?, read_seq: row.try_get("read_seq")? })).collect()
+        rows.iter()
+            .map(|row| Ok(Participant { person: rows::person(row)?, read_seq: row.try_get("read_seq")? }))
+            .collect()
     }
 }
-

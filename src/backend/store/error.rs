@@ -48,7 +48,7 @@ impl StoreError {
     /// SQLSTATE of the database's answer, if it gave one.
     #[must_use]
     pub fn sqlstate(error: &sqlx::Error) -> Option<String> {
-        error.as_database_error().and_then(|e| e.code()).map(|code| code.into_owned())
+        error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(std::borrow::Cow::into_owned)
     }
 }
 

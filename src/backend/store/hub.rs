@@ -78,7 +78,9 @@ impl Store {
             .bind(companies.iter().map(|company| company.uuid()).collect::<Vec<_>>())
             .fetch_all(&self.worker)
             .await?;
-        rows.iter().map(|row| Ok((CompanyId::from_uuid(row.try_get("company_id")?), row.try_get("last_seq")?))).collect()
+        rows.iter()
+            .map(|row| Ok((CompanyId::from_uuid(row.try_get("company_id")?), row.try_get("last_seq")?)))
+            .collect()
     }
 
     /// Events of a company after `seq`, oldest first.
@@ -87,7 +89,8 @@ impl Store {
     /// When the database fails.
     pub async fn events_after(&self, company: CompanyId, seq: i64, limit: u32) -> Result<Vec<LogEvent>, StoreError> {
         let mut tx = tx::begin(&self.worker, NOBODY, company).await?;
-        let rows = sqlx::query(EVENTS).bind(company.uuid()).bind(seq).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
+        let rows =
+            sqlx::query(EVENTS).bind(company.uuid()).bind(seq).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
         rows.iter()
             .map(|row| {
                 Ok(LogEvent {
@@ -122,7 +125,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn conversation_audience(&self, company: CompanyId, ids: &[ConversationId]) -> Result<Vec<Audience>, StoreError> {
+    pub async fn conversation_audience(
+        &self,
+        company: CompanyId,
+        ids: &[ConversationId],
+    ) -> Result<Vec<Audience>, StoreError> {
         let mut tx = tx::begin(&self.worker, NOBODY, company).await?;
         let rows = sqlx::query(AUDIENCE)
             .bind(company.uuid())
@@ -147,7 +154,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn record_facts(&self, company: CompanyId, keys: &[RecordKey]) -> Result<Vec<(RecordKey, Resource)>, StoreError> {
+    pub async fn record_facts(
+        &self,
+        company: CompanyId,
+        keys: &[RecordKey],
+    ) -> Result<Vec<(RecordKey, Resource)>, StoreError> {
         let mut tx = tx::begin(&self.worker, NOBODY, company).await?;
         let rows = sqlx::query(RECORDS)
             .bind(company.uuid())
@@ -191,7 +202,14 @@ impl Store {
             projects: projects.into_iter().map(ProjectId::from_uuid).collect(),
         };
         let policy = self.policies.load(&self.app, company, user, row.try_get("policy_version")?).await?;
-        Ok(Some(Caller::new(company, subject, policy, rows::member_kind(row.try_get("member_kind")?)?, session, correlation)))
+        Ok(Some(Caller::new(
+            company,
+            subject,
+            policy,
+            rows::member_kind(row.try_get("member_kind")?)?,
+            session,
+            correlation,
+        )))
     }
 
     /// The conversations that a person takes part in.
@@ -208,12 +226,17 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn sessions_alive(&self, sessions: &[SessionId], at: Timestamp) -> Result<Vec<(SessionId, CompanyId)>, StoreError> {
-        let rows = sqlx::query("-- store::sessions_alive\nSELECT session_id, company_id FROM auth.sessions_alive($1, $2)")
-            .bind(sessions.iter().map(|session| session.uuid()).collect::<Vec<_>>())
-            .bind(at.to_datetime())
-            .fetch_all(&self.worker)
-            .await?;
+    pub async fn sessions_alive(
+        &self,
+        sessions: &[SessionId],
+        at: Timestamp,
+    ) -> Result<Vec<(SessionId, CompanyId)>, StoreError> {
+        let rows =
+            sqlx::query("-- store::sessions_alive\nSELECT session_id, company_id FROM auth.sessions_alive($1, $2)")
+                .bind(sessions.iter().map(|session| session.uuid()).collect::<Vec<_>>())
+                .bind(at.to_datetime())
+                .fetch_all(&self.worker)
+                .await?;
         rows.iter()
             .map(|row| {
                 Ok((SessionId::from_uuid(row.try_get("session_id")?), CompanyId::from_uuid(row.try_get("company_id")?)))

@@ -35,11 +35,20 @@ pub struct Draft<'a> {
     pub at: Timestamp,
 }
 
+/// A message as it became, and the event that says so.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The message.
+    pub message: Message,
+    /// Its event.
+    pub event: LogEvent,
+}
+
 /// What became of a send.
 #[derive(Debug)]
 pub enum SendOutcome {
     /// Stored, with its event.
-    Created(Committed<(Message, LogEvent)>),
+    Created(Committed<Box<Change>>),
     /// The same request had been stored before.
     Replayed(Box<Message>),
     /// The key belongs to another request.
@@ -58,7 +67,7 @@ pub enum SendOutcome {
 #[derive(Debug)]
 pub enum EditOutcome {
     /// Stored, with its event.
-    Updated(Committed<(Message, LogEvent)>),
+    Updated(Committed<Box<Change>>),
     /// Not there, not theirs, or not allowed.
     NotFound,
     /// A tombstone.
@@ -73,7 +82,7 @@ pub enum EditOutcome {
 #[derive(Debug)]
 pub enum DeleteOutcome {
     /// A tombstone now, with its event.
-    Deleted(Committed<(Message, LogEvent)>),
+    Deleted(Committed<Box<Change>>),
     /// Not there, or not allowed.
     NotFound,
     /// It was a tombstone already.
@@ -106,10 +115,10 @@ fn event(kind: EventKind, row: &PgRow, message: &Message, caller: &Caller) -> Re
     })
 }
 
-fn committed(kind: EventKind, row: &PgRow, caller: &Caller) -> Result<Committed<(Message, LogEvent)>, StoreError> {
+fn committed(kind: EventKind, row: &PgRow, caller: &Caller) -> Result<Committed<Box<Change>>, StoreError> {
     let message = rows::message(row)?;
     let event = event(kind, row, &message, caller)?;
-    Ok(Committed::new((message, event)))
+    Ok(Committed::new(Box::new(Change { message, event })))
 }
 
 impl Store {
@@ -146,12 +155,15 @@ impl Store {
             .await?;
         Ok(match row.try_get("outcome")? {
             "created" => {
-                let kind = if draft.parent.is_some() { EventKind::ThreadReplyCreated } else { EventKind::MessageCreated };
+                let kind =
+                    if draft.parent.is_some() { EventKind::ThreadReplyCreated } else { EventKind::MessageCreated };
                 SendOutcome::Created(committed(kind, &row, caller)?)
             }
             "replayed" => SendOutcome::Replayed(Box::new(rows::message(&row)?)),
             "mismatch" => SendOutcome::Mismatch,
-            "too_deep" => SendOutcome::TooDeep(row.try_get::<Option<Uuid>, _>("legal_parent_id")?.map(MessageId::from_uuid)),
+            "too_deep" => {
+                SendOutcome::TooDeep(row.try_get::<Option<Uuid>, _>("legal_parent_id")?.map(MessageId::from_uuid))
+            }
             "parent_deleted" => SendOutcome::ParentDeleted,
             "link_conflict" => SendOutcome::LinkConflict,
             "not_found" => SendOutcome::NotFound,
@@ -172,7 +184,11 @@ impl Store {
         text: &Document,
         at: Timestamp,
     ) -> Result<EditOutcome, StoreError> {
-        assert!(permit.action() == Action::MessageEdit && permit.user() == caller.user() && permit.company() == caller.company());
+        assert!(
+            permit.action() == Action::MessageEdit
+                && permit.user() == caller.user()
+                && permit.company() == caller.company()
+        );
         let row = sqlx::query(EDIT)
             .bind(caller.user().uuid())
             .bind(caller.company().uuid())
@@ -199,8 +215,15 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn message_delete(&self, caller: &Caller, permit: Permit<MessageId>, at: Timestamp) -> Result<DeleteOutcome, StoreError> {
-        assert!(matches!(permit.action(), Action::MessageDelete | Action::AdminModerate) && permit.user() == caller.user());
+    pub async fn message_delete(
+        &self,
+        caller: &Caller,
+        permit: Permit<MessageId>,
+        at: Timestamp,
+    ) -> Result<DeleteOutcome, StoreError> {
+        assert!(
+            matches!(permit.action(), Action::MessageDelete | Action::AdminModerate) && permit.user() == caller.user()
+        );
         assert!(permit.company() == caller.company());
         let row = sqlx::query(DELETE)
             .bind(caller.user().uuid())

@@ -34,7 +34,7 @@ pub use self::{
     committed::{Committed, EventKind, LogEvent},
     conversation::{CreateOutcome, InboxQuery, NewConversation},
     error::{StartError, StoreError},
-    message::{DeleteOutcome, Draft, EditOutcome, SendOutcome},
+    message::{Change, DeleteOutcome, Draft, EditOutcome, SendOutcome},
     people::PeopleCursor,
     policy::PolicyCache,
     record::RecordState,

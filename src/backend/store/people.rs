@@ -45,7 +45,12 @@ impl CompanyTx {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn person_list(&mut self, guest: bool, after: Option<&PeopleCursor>, limit: u16) -> Result<Vec<Person>, StoreError> {
+    pub async fn person_list(
+        &mut self,
+        guest: bool,
+        after: Option<&PeopleCursor>,
+        limit: u16,
+    ) -> Result<Vec<Person>, StoreError> {
         let rows = sqlx::query(LIST)
             .bind(self.company.uuid())
             .bind(after.map(|cursor| cursor.name.as_str()))

@@ -16,9 +16,11 @@ use crate::{
 /// Versions kept; beyond that the cache starts anew.
 const VERSIONS_MAX: usize = 10_000;
 
+type Versions = HashMap<(CompanyId, i32), Arc<Policy>>;
+
 /// The policies that this process has read.
 #[derive(Clone, Debug, Default)]
-pub struct PolicyCache(Arc<RwLock<HashMap<(CompanyId, i32), Arc<Policy>>>>);
+pub struct PolicyCache(Arc<RwLock<Versions>>);
 
 impl PolicyCache {
     fn get(&self, company: CompanyId, version: i32) -> Option<Arc<Policy>> {
@@ -26,16 +28,23 @@ impl PolicyCache {
     }
 
     /// The policy of that version, from memory or the database. A company without one allows nothing.
-    pub(super) async fn load(&self, pool: &PgPool, company: CompanyId, user: UserId, version: i32) -> Result<Arc<Policy>, StoreError> {
+    pub(super) async fn load(
+        &self,
+        pool: &PgPool,
+        company: CompanyId,
+        user: UserId,
+        version: i32,
+    ) -> Result<Arc<Policy>, StoreError> {
         if let Some(policy) = self.get(company, version) {
             return Ok(policy);
         }
         let mut tx = tx::begin(pool, user, company).await?;
-        let row = sqlx::query("-- store::policy_get\nSELECT document FROM policies WHERE company_id = $1 AND version = $2")
-            .bind(company.uuid())
-            .bind(version)
-            .fetch_optional(&mut *tx)
-            .await?;
+        let row =
+            sqlx::query("-- store::policy_get\nSELECT document FROM policies WHERE company_id = $1 AND version = $2")
+                .bind(company.uuid())
+                .bind(version)
+                .fetch_optional(&mut *tx)
+                .await?;
         let policy = match row {
             Some(row) => row.try_get::<Json<Policy>, _>("document")?.0,
             None => return Ok(Arc::new(Policy { roles: Vec::new(), rules: Vec::new() })),

@@ -30,7 +30,8 @@ impl CompanyTx {
     pub async fn record_get_many(&mut self, keys: &[RecordKey]) -> Result<Vec<LinkedRecord>, StoreError> {
         let kinds: Vec<&str> = keys.iter().map(|key| key.kind.as_str()).collect();
         let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
-        let rows = sqlx::query(GET_MANY).bind(self.company.uuid()).bind(kinds).bind(ids).fetch_all(&mut *self.tx).await?;
+        let rows =
+            sqlx::query(GET_MANY).bind(self.company.uuid()).bind(kinds).bind(ids).fetch_all(&mut *self.tx).await?;
         rows.iter().map(rows::record).collect()
     }
 }
@@ -48,7 +49,11 @@ impl Store {
         state: &RecordState,
         at: Timestamp,
     ) -> Result<Committed<LogEvent>, StoreError> {
-        assert!(permit.action() == Action::AdminRecords && permit.user() == caller.user() && permit.company() == caller.company());
+        assert!(
+            permit.action() == Action::AdminRecords
+                && permit.user() == caller.user()
+                && permit.company() == caller.company()
+        );
         let row = sqlx::query(UPSERT)
             .bind(caller.user().uuid())
             .bind(caller.company().uuid())

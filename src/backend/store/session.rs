@@ -164,7 +164,8 @@ fn facts(row: &PgRow) -> Result<Option<Facts>, StoreError> {
         None => None,
         Some(id) => {
             let link = rows::record_key(row.try_get("message_link_kind")?, row.try_get("message_link_id")?)?;
-            let source = row.try_get::<Option<String>, _>("message_link_source")?.as_deref().and_then(LinkSource::parse);
+            let source =
+                row.try_get::<Option<String>, _>("message_link_source")?.as_deref().and_then(LinkSource::parse);
             Some(MessageFacts {
                 id: MessageId::from_uuid(id),
                 root_id: MessageId::from_uuid(row.try_get("root_id")?),
@@ -190,7 +191,12 @@ fn facts(row: &PgRow) -> Result<Option<Facts>, StoreError> {
 }
 
 impl Store {
-    async fn caller(&self, row: &PgRow, session: Option<Session>, correlation: CorrelationId) -> Result<Caller, StoreError> {
+    async fn caller(
+        &self,
+        row: &PgRow,
+        session: Option<Session>,
+        correlation: CorrelationId,
+    ) -> Result<Caller, StoreError> {
         let company = CompanyId::from_uuid(row.try_get("company_id")?);
         let user = UserId::from_uuid(row.try_get("user_id")?);
         let projects: Vec<Uuid> = if session.is_some() { row.try_get("projects")? } else { Vec::new() };
@@ -295,7 +301,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn company_list(&self, user: UserId) -> Result<Vec<CompanyMembership>, StoreError> {
-        let rows = sqlx::query("-- store::company_list\nSELECT * FROM auth.companies($1)").bind(user.uuid()).fetch_all(&self.app).await?;
+        let rows = sqlx::query("-- store::company_list\nSELECT * FROM auth.companies($1)")
+            .bind(user.uuid())
+            .fetch_all(&self.app)
+            .await?;
         rows.iter()
             .map(|row| {
                 Ok(CompanyMembership {
@@ -317,17 +326,19 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn session_create(&self, new: NewSession<'_>) -> Result<bool, StoreError> {
-        let row = sqlx::query("-- store::session_create\nSELECT auth.session_create($1, $2, $3, $4, $5, $6, $7, $8) AS created")
-            .bind(new.id.uuid())
-            .bind(new.token_hash.to_vec())
-            .bind(new.user.uuid())
-            .bind(new.company.uuid())
-            .bind(session_kind_str(new.kind))
-            .bind(new.origin)
-            .bind(new.at.to_datetime())
-            .bind(new.expires_at.to_datetime())
-            .fetch_one(&self.app)
-            .await?;
+        let row = sqlx::query(
+            "-- store::session_create\nSELECT auth.session_create($1, $2, $3, $4, $5, $6, $7, $8) AS created",
+        )
+        .bind(new.id.uuid())
+        .bind(new.token_hash.to_vec())
+        .bind(new.user.uuid())
+        .bind(new.company.uuid())
+        .bind(session_kind_str(new.kind))
+        .bind(new.origin)
+        .bind(new.at.to_datetime())
+        .bind(new.expires_at.to_datetime())
+        .fetch_one(&self.app)
+        .await?;
         Ok(row.try_get("created")?)
     }
 
@@ -336,7 +347,13 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn session_switch(&self, old: TokenHash, new: TokenHash, company: CompanyId, at: Timestamp) -> Result<bool, StoreError> {
+    pub async fn session_switch(
+        &self,
+        old: TokenHash,
+        new: TokenHash,
+        company: CompanyId,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
         let row = sqlx::query("-- store::session_switch\nSELECT auth.session_switch($1, $2, $3, $4) AS switched")
             .bind(old.to_vec())
             .bind(new.to_vec())
@@ -351,7 +368,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn session_end(&self, token: TokenHash, at: Timestamp) -> Result<Option<(SessionId, CompanyId)>, StoreError> {
+    pub async fn session_end(
+        &self,
+        token: TokenHash,
+        at: Timestamp,
+    ) -> Result<Option<(SessionId, CompanyId)>, StoreError> {
         let row = sqlx::query("-- store::session_end\nSELECT id, company_id FROM auth.session_end($1, $2)")
             .bind(token.to_vec())
             .bind(at.to_datetime())
@@ -365,7 +386,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn ticket_create(&self, ticket: TokenHash, session: SessionId, expires_at: Timestamp) -> Result<(), StoreError> {
+    pub async fn ticket_create(
+        &self,
+        ticket: TokenHash,
+        session: SessionId,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
         sqlx::query("-- store::ticket_create\nSELECT auth.ticket_create($1, $2, $3)")
             .bind(ticket.to_vec())
             .bind(session.uuid())
@@ -393,12 +419,17 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn embed_key_get(&self, company: CompanyId, kid: &str) -> Result<Option<(Vec<u8>, Vec<String>)>, StoreError> {
-        let row = sqlx::query("-- store::embed_key_get\nSELECT secret_sealed, embed_origins FROM auth.embed_key($1, $2)")
-            .bind(company.uuid())
-            .bind(kid)
-            .fetch_optional(&self.app)
-            .await?;
+    pub async fn embed_key_get(
+        &self,
+        company: CompanyId,
+        kid: &str,
+    ) -> Result<Option<(Vec<u8>, Vec<String>)>, StoreError> {
+        let row =
+            sqlx::query("-- store::embed_key_get\nSELECT secret_sealed, embed_origins FROM auth.embed_key($1, $2)")
+                .bind(company.uuid())
+                .bind(kid)
+                .fetch_optional(&self.app)
+                .await?;
         row.map(|row| Ok((row.try_get("secret_sealed")?, row.try_get("embed_origins")?))).transpose()
     }
 
@@ -418,7 +449,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn embed_token_use(&self, company: CompanyId, jti: &str, expires_at: Timestamp) -> Result<bool, StoreError> {
+    pub async fn embed_token_use(
+        &self,
+        company: CompanyId,
+        jti: &str,
+        expires_at: Timestamp,
+    ) -> Result<bool, StoreError> {
         let row = sqlx::query("-- store::embed_token_use\nSELECT auth.embed_token_use($1, $2, $3) AS first")
             .bind(company.uuid())
             .bind(jti)

@@ -9,7 +9,11 @@ use crate::{
 };
 
 /// Begins a transaction and enters the company, in one round trip.
-pub(super) async fn begin(pool: &PgPool, user: UserId, company: CompanyId) -> Result<Transaction<'static, Postgres>, StoreError> {
+pub(super) async fn begin(
+    pool: &PgPool,
+    user: UserId,
+    company: CompanyId,
+) -> Result<Transaction<'static, Postgres>, StoreError> {
     // Safe to compose: both are typed UUIDs, whose text has only hexadecimal digits and hyphens.
     let statement = format!("BEGIN; SELECT app.enter('{}', '{}')", user.uuid(), company.uuid());
     Ok(pool.begin_with(AssertSqlSafe(statement)).await?)
