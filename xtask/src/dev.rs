@@ -110,6 +110,7 @@ impl Services {
             |user: &str, password: &str| format!("postgres://{user}:{password}@127.0.0.1:{}/{database}", self.pg_port);
         vec![
             ("POSTIL_URL", format!("http://localhost:{port}")),
+            ("POSTIL_LISTEN", format!("127.0.0.1:{port}")),
             ("DATABASE_URL", url("postil_migrator", &self.migrator_password)),
             ("APP_DATABASE_URL", url("postil_app", &self.app_password)),
             ("WORKER_DATABASE_URL", url("postil_worker", &self.worker_password)),

@@ -60,7 +60,7 @@ pub fn run(options: &Options) -> Result<()> {
     prepare(&postil, &env)?;
 
     let url = format!("http://localhost:{}", options.port);
-    let mut serve = serve_command(&postil, &env, options.port);
+    let mut serve = serve_command(&postil, &env);
     if !options.detach {
         eprintln!("==> serving {url}/demo (Ctrl-C ends it; PostgreSQL and Redis stay up until ./script/server --stop)");
         Record::of(std::process::id())?.save()?;
@@ -91,10 +91,10 @@ pub fn prepare(postil: &Path, env: &[(&'static str, String)]) -> Result<()> {
     Ok(())
 }
 
-/// `postil serve` on `port` of 127.0.0.1.
-pub fn serve_command(postil: &Path, env: &[(&'static str, String)], port: u16) -> Command {
+/// `postil serve` as `env` says.
+fn serve_command(postil: &Path, env: &[(&'static str, String)]) -> Command {
     let mut command = Command::new(postil);
-    command.arg("serve").envs(env.iter().cloned()).env("POSTIL_LISTEN", format!("127.0.0.1:{port}"));
+    command.arg("serve").envs(env.iter().cloned());
     command.current_dir(repo::root());
     command
 }
@@ -250,7 +250,7 @@ impl TestServer {
         let log = repo::dev_dir().join(format!("{name}.log"));
         let file = File::create(&log)?;
         // Should this task be killed, the kernel ends the server too.
-        let serve = serve_command(postil, &env, port);
+        let serve = serve_command(postil, &env);
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "TERM"]).arg(serve.get_program()).args(serve.get_args()).current_dir(repo::root());
         command.envs(serve.get_envs().filter_map(|(key, value)| Some((key, value?))));
