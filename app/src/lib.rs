@@ -4,28 +4,38 @@
 //! |---|---|
 //! | [`page`] | the three pages, what they are asked with, the [`page::Seed`] they carry |
 //! | [`loaders`] | what the server reads for a first paint (a trait the server implements) |
-//! | `ssr` | [`render`]: a page as HTML (feature `ssr`) |
+//! | `ssr` | `render`: a page as HTML (feature `ssr`) |
 //! | [`shell`] | the document around it |
-//! | [`pages`], [`widget`] | views |
+//! | [`root`] | who is signed in decides what is shown |
+//! | [`pages`], [`widget`], [`parts`] | views, from large to small |
+//! | [`state`] | what views read and change; everything of a company in one [`state::Scope`] |
+//! | [`net`] | REST, socket, storage, other tabs, the host |
+//!
+//! Hooks for end-to-end tests, beside roles and names: `data-testid` of `launcher`, `company`, `conversations`, `log`,
+//! `message`, `failed`, `edited`, `replies`, `unread-divider`, `composer-where`, `external-warning`, `depth-limit`, `about-record`,
+//! `typing`, `strip`, `polite`, `assertive`.
 
+#![recursion_limit = "256"]
+
+#[cfg(feature = "hydrate")]
+pub mod hydrate;
 pub mod loaders;
+pub mod net;
 pub mod page;
 pub mod pages;
+pub mod parts;
+pub mod root;
 pub mod shell;
+pub mod state;
 pub mod widget;
 
 #[cfg(feature = "ssr")]
 pub mod ssr;
 
+#[cfg(feature = "hydrate")]
+pub use hydrate::hydrate;
 pub use loaders::{BoxFuture, Loader};
 pub use page::{Assets, Page};
+pub use root::root;
 #[cfg(feature = "ssr")]
 pub use ssr::{Rendered, render};
-
-use leptos::prelude::*;
-
-/// The root of `/messages` and `/widget`, equal on the server and in the browser.
-#[must_use]
-pub fn app(_seed: page::Seed, _widget: bool) -> AnyView {
-    view! { <main class="scope"></main> }.into_any()
-}

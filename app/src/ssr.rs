@@ -10,6 +10,7 @@ use crate::{
     loaders::Loader,
     page::{Assets, Page, Seed, Widget, safe_next},
     shell::{Head, document},
+    state::{self, hue_class},
 };
 
 /// What to answer.
@@ -52,7 +53,7 @@ pub async fn render(page: Page, loader: Arc<dyn Loader>, nonce: &str, assets: &A
                 seed.conversation = Some(detail);
             }
             let root = seed.clone();
-            Ok(Rendered::Html(document(&Head::messages(nonce, assets, &seed), &html(move || crate::app(root, false)), Some(&seed))))
+            Ok(Rendered::Html(document(&Head::messages(nonce, assets, &seed), &html(move || crate::root(root, false)), Some(&seed))))
         }
         Page::Widget(widget) => widget_page(widget, &*loader, nonce, assets).await,
     }
@@ -70,8 +71,9 @@ async fn widget_page(widget: Widget, loader: &dyn Loader, nonce: &str, assets: &
     }
     let root = seed.clone();
     let launcher = seed.launcher.clone();
-    let button = html(move || crate::widget::launcher::launcher(launcher));
-    let panel = html(move || crate::app(root, true));
+    let hue = seed.me.as_ref().and_then(state::company).map_or_else(String::new, |company| hue_class(company.hue.0));
+    let button = html(move || crate::widget::launcher::launcher(&hue, launcher));
+    let panel = html(move || crate::root(root, true));
     Ok(Rendered::Html(document(&Head::widget(nonce, assets, &seed, open, button), &panel, Some(&seed))))
 }
 

@@ -1,0 +1,139 @@
+//! Small helpers around the browser's objects.
+
+use leptos::prelude::*;
+use postil::clock::Timestamp;
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use web_sys::{Document, Element, HtmlElement, Window};
+
+/// The window; `None` outside a browser.
+#[must_use]
+pub fn window() -> Option<Window> {
+    web_sys::window()
+}
+
+/// The document.
+#[must_use]
+pub fn document() -> Option<Document> {
+    window()?.document()
+}
+
+/// Now, by this machine's clock.
+#[must_use]
+pub fn now() -> Timestamp {
+    #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 fit")]
+    Timestamp::from_millis(js_sys::Date::now() as i64)
+}
+
+/// Minutes that the browser's zone was ahead of UTC at that moment.
+#[must_use]
+pub fn utc_offset_min(at: Timestamp) -> i64 {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit")]
+    let date = js_sys::Date::new(&JsValue::from_f64(at.millis() as f64));
+    #[expect(clippy::cast_possible_truncation, reason = "less than a day")]
+    let behind = date.get_timezone_offset() as i64;
+    -behind
+}
+
+/// Runs `task` after some milliseconds, unless the page is gone by then.
+pub fn after(ms: u32, task: impl FnOnce() + 'static) {
+    let task = Closure::once_into_js(task);
+    if let Some(window) = window() {
+        let ms = i32::try_from(ms).unwrap_or(i32::MAX);
+        let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(task.unchecked_ref(), ms);
+    }
+}
+
+/// A number from 0 up to `bound`, for jitter.
+#[must_use]
+pub fn jitter(bound: u32) -> u32 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and bound")]
+    let value = (js_sys::Math::random() * f64::from(bound)) as u32;
+    value
+}
+
+/// Listens on the window or document until the current owner is dropped.
+pub fn listen(target: &web_sys::EventTarget, name: &'static str, mut heard: impl FnMut(web_sys::Event) + 'static) {
+    let closure = Closure::<dyn FnMut(web_sys::Event)>::new(move |event| heard(event));
+    let _ = target.add_event_listener_with_callback(name, closure.as_ref().unchecked_ref());
+    let kept = send_wrapper(target.clone(), closure);
+    on_cleanup(move || kept.remove(name));
+}
+
+/// A listener that can be removed. Browsers have one thread: this never leaves it.
+struct Listener {
+    target: web_sys::EventTarget,
+    closure: Closure<dyn FnMut(web_sys::Event)>,
+}
+
+struct Kept(StoredValue<Option<Listener>, LocalStorage>);
+
+fn send_wrapper(target: web_sys::EventTarget, closure: Closure<dyn FnMut(web_sys::Event)>) -> Kept {
+    // Kept outside the owner that is being dropped, so that the clean-up still finds it.
+    Kept(Owner::new().with(|| StoredValue::new_local(Some(Listener { target, closure }))))
+}
+
+impl Kept {
+    fn remove(&self, name: &str) {
+        let listener = self.0.try_update_value(Option::take).flatten();
+        if let Some(Listener { target, closure }) = listener {
+            let _ = target.remove_event_listener_with_callback(name, closure.as_ref().unchecked_ref());
+        }
+        self.0.dispose();
+    }
+}
+
+/// The first element that fits.
+#[must_use]
+pub fn find(selector: &str) -> Option<HtmlElement> {
+    document()?.query_selector(selector).ok()??.dyn_into().ok()
+}
+
+/// All elements that fit, in order.
+#[must_use]
+pub fn find_all(root: &Element, selector: &str) -> Vec<HtmlElement> {
+    let Ok(list) = root.query_selector_all(selector) else { return Vec::new() };
+    (0..list.length()).filter_map(|at| list.item(at)?.dyn_into().ok()).collect()
+}
+
+/// Gives the focus to the first element that fits, once what changes now is on screen.
+pub fn focus_soon(selector: &'static str) {
+    after(0, move || {
+        if let Some(element) = find(selector) {
+            let _ = element.focus();
+        }
+    });
+}
+
+/// Scrolls a message into view and marks it for a moment.
+pub fn reveal(id: &str) {
+    let Some(element) = document().and_then(|document| document.get_element_by_id(id)) else { return };
+    let options = web_sys::ScrollIntoViewOptions::new();
+    options.set_block(web_sys::ScrollLogicalPosition::Center);
+    element.scroll_into_view_with_scroll_into_view_options(&options);
+    let _ = element.class_list().add_1("highlight");
+    if let Some(element) = element.dyn_ref::<HtmlElement>() {
+        let _ = element.focus();
+    }
+    after(2_400, move || {
+        let _ = element.class_list().remove_1("highlight");
+    });
+}
+
+/// Whether the tab is in front.
+#[must_use]
+pub fn tab_visible() -> bool {
+    document().is_some_and(|document| document.visibility_state() == web_sys::VisibilityState::Visible)
+}
+
+/// Whether there is a mouse or the like: then a keyboard on screen is not in the way.
+#[must_use]
+pub fn has_fine_pointer() -> bool {
+    window().and_then(|window| window.match_media("(hover: hover)").ok().flatten()).is_some_and(|query| query.matches())
+}
+
+/// Gives the focus to the element of that id.
+pub fn focus_id(id: &str) {
+    if let Some(element) = document().and_then(|document| document.get_element_by_id(id)?.dyn_into::<HtmlElement>().ok()) {
+        let _ = element.focus();
+    }
+}

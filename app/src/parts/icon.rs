@@ -1,0 +1,58 @@
+//! Icons: 16 × 16, one stroke. The mark is ours: a page with a note in its margin.
+
+use leptos::prelude::*;
+use postil::domain::RecordKind;
+
+pub const BACK: &str = "M10 3.5 5.5 8l4.5 4.5";
+pub const CLOSE: &str = "M4 4l8 8M12 4l-8 8";
+pub const MINIMISE: &str = "M3.5 6 8 10.5 12.5 6";
+pub const PLUS: &str = "M8 3v10M3 8h10";
+pub const COMPOSE: &str = "M8 2.8H4A1.5 1.5 0 0 0 2.5 4.3V12A1.5 1.5 0 0 0 4 13.5h7.700A1.5 1.5 0 0 0 13.2 12V8M12 2.500l1.500 1.500L8.200 9.300 6.200 9.800l.5-2z";
+pub const SWITCH: &str = "M5 6.500 8 3.500l3 3M5 9.500l3 3 3-3";
+pub const LOCK: &str = "M4.500 7.200V5.500a3.500 3.500 0 0 1 7 0v1.700M3.500 7.200h9v6h-9z";
+pub const REPLY: &str = "M6.500 4 3 7.500 6.500 11M3.300 7.500H9.500a3.500 3.500 0 0 1 3.500 3.500v1.500";
+pub const PENCIL: &str = "M11 2.800l2.200 2.200-7.500 7.500-2.900.7.700-2.900z";
+pub const TRASH: &str = "M3 4.500h10M6.500 4.500V3h3v1.500M4.500 4.500l.6 8.500h5.800l.6-8.500";
+pub const UP: &str = "M8 13V3.500M4 7l4-4 4 4";
+pub const DOWN: &str = "M8 3v9.500M4 9l4 4 4-4";
+pub const FOLD: &str = "M4 6l4 4 4-4";
+pub const UNFOLD: &str = "M6 4l4 4-4 4";
+pub const DOTS: &str = "M3.500 8h.01M8 8h.01M12.500 8h.01";
+pub const WARNING: &str = "M8 2.500 14 13H2zM8 6.500v3M8 11.400v.01";
+pub const CLOCK: &str = "M8 2.500a5.500 5.500 0 1 1 0 11 5.500 5.500 0 0 1 0-11M8 5v3l2 1.500";
+pub const PEOPLE: &str = "M6 7.500a2.300 2.300 0 1 0 0-4.600 2.300 2.300 0 0 0 0 4.600M1.800 13c.2-2.400 1.800-3.700 4.200-3.700s4 1.300 4.200 3.700M10.500 3.200a2.200 2.200 0 0 1 0 4.100M12 9.700c1.300.5 2.100 1.600 2.200 3.300";
+pub const OUT: &str = "M6.500 3H3.500v10h3M7 8h6.500M11 5.500 13.500 8 11 10.500";
+const TRANSACTION: &str = "M3.500 2.500h9v11l-1.500-1-1.500 1-1.500-1-1.500 1-1.500-1-1.500 1zM6 6h4M6 9h4";
+const PLAN: &str = "M2.500 3.500h11v10h-11zM2.500 6.500h11M5.500 2.200v2.500M10.500 2.200v2.500M5.500 9.500h5";
+const TOPIC: &str = "M6 2.500 4.800 13.500M11.200 2.500 10 13.500M3 6h10.500M2.500 10H13";
+
+/// An icon. It says nothing by itself: the control around it has a name.
+#[must_use]
+pub fn icon(path: &'static str) -> AnyView {
+    view! { <svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><path d=path></path></svg> }.into_any()
+}
+
+/// The icon of a kind of record.
+#[must_use]
+pub fn record(kind: RecordKind) -> AnyView {
+    icon(match kind {
+        RecordKind::Transaction => TRANSACTION,
+        RecordKind::Plan => PLAN,
+        RecordKind::Topic => TOPIC,
+    })
+}
+
+/// The mark.
+#[must_use]
+pub fn mark() -> AnyView {
+    view! {
+        <svg class="mark" viewBox="0 0 28 28" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="2"
+            stroke-linecap="round" stroke-linejoin="round">
+            <path d="M14.500 24H7.500A2.500 2.500 0 0 1 5 21.500v-15A2.500 2.500 0 0 1 7.500 4h9A2.500 2.500 0 0 1 19 6.500V8"></path>
+            <path d="M9 9.500h5M9 14h2.500"></path>
+            <path d="M16 12.500h6.500A1.500 1.500 0 0 1 24 14v4.500a1.500 1.500 0 0 1-1.500 1.500H19l-3.200 2.800A.5.5 0 0 1 15 22.400V13.500a1 1 0 0 1 1-1z"
+                fill="currentColor" stroke="none"></path>
+        </svg>
+    }
+    .into_any()
+}

@@ -1,0 +1,110 @@
+//! What the views read and change.
+//!
+//! [`Shell`] lives as long as the page: who is signed in, the clock, what is said aloud. Everything that belongs to one
+//! company is a [`Scope`], owned by one reactive owner that is dropped whole when the company or its epoch changes.
+
+pub mod chips;
+pub mod clock;
+pub mod drafts;
+pub mod keyed;
+pub mod rows;
+pub mod scope;
+pub mod words;
+
+use leptos::prelude::*;
+use postil::{
+    domain::RecordKey,
+    feed::Failure,
+    wire::{CompanyMembership, Me},
+};
+
+pub use clock::Clock;
+pub use scope::{Scope, Ui};
+
+/// Where the interface is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    /// `/messages`: the whole window, by cookie.
+    Page,
+    /// `/widget` by cookie.
+    Widget,
+    /// `/widget` in a host's iframe, by token.
+    Embedded,
+}
+
+/// How far signing in has come.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Session {
+    /// It is not known yet.
+    Waiting,
+    /// Signed in, in a company.
+    In(Box<Me>),
+    /// There is no session, or it has ended.
+    SignedOut,
+    /// The membership in the company of that name has ended.
+    Revoked(String),
+    /// Another tab went to another company: this one shows nothing until it is loaded afresh.
+    Locked {
+        /// What this tab showed.
+        from: String,
+        /// Where the session is now, if known.
+        to: Option<String>,
+    },
+    /// On the way to the company of that name. Nothing is loaded.
+    Switching(String),
+    /// Who is signed in could not be found out.
+    Failed(Failure),
+}
+
+/// What lives as long as the page.
+#[derive(Clone, Copy)]
+pub struct Shell {
+    /// How far signing in has come.
+    pub session: RwSignal<Session>,
+    /// What time it is, and whether this person's time zone is known.
+    pub clock: RwSignal<Clock>,
+    /// Where the interface is shown.
+    pub surface: Surface,
+    /// The record on the host's screen.
+    pub record: RwSignal<Option<RecordKey>>,
+    /// Whether the person is looking: the tab is visible and the panel open.
+    pub looking: RwSignal<bool>,
+    /// Said by screen readers at the next pause.
+    pub polite: RwSignal<String>,
+    /// Said by screen readers at once.
+    pub assertive: RwSignal<String>,
+}
+
+impl Shell {
+    /// Names the session's state for the root view: it is built anew when this changes, and only then.
+    #[must_use]
+    pub fn session_key(self) -> String {
+        self.session.with(|session| match session {
+            Session::In(me) => format!("{}:{}", me.company_id, me.context_epoch),
+            other => format!("{other:?}"),
+        })
+    }
+
+    /// Ends what is shown.
+    pub fn leave(self, session: Session) {
+        self.session.set(session);
+    }
+}
+
+/// The company that the session is in.
+#[must_use]
+pub fn company(me: &Me) -> Option<&CompanyMembership> {
+    me.companies.iter().find(|company| company.id == me.company_id)
+}
+
+/// Its name.
+#[must_use]
+pub fn company_name(me: &Me) -> String {
+    company(me).map(|company| company.name.clone()).unwrap_or_default()
+}
+
+/// The class that turns the accents to a hue.
+#[must_use]
+pub fn hue_class(hue: u16) -> String {
+    format!("hue-{}", (hue + 7) / 15 % 24)
+}

@@ -1,0 +1,325 @@
+//! Where people write: a new thread, a reply, an edit.
+
+use leptos::{html, prelude::*};
+use postil::{
+    domain::{BoundError, ConversationKind, MessageBody, RecordKey},
+    feed::{Feed, Input},
+    ids::{ConversationId, MessageId},
+    limits,
+};
+
+use crate::{
+    net::{dom, ids, socket},
+    parts::icon,
+    state::{Scope, chips::ChipState, company_name, drafts},
+};
+
+/// What is being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The beginning of a thread.
+    New,
+    /// An answer.
+    Reply(MessageId),
+    /// A new text for an own message.
+    Edit(MessageId),
+}
+
+/// Characters before the bound at which the count is shown.
+const COUNT_FROM: usize = limits::MESSAGE_BODY_CHARS_MAX - 500;
+
+/// The composer. A reply that would be too deep is offered the deepest message that can be answered.
+#[must_use]
+pub fn composer(scope: Scope, conversation: ConversationId, target: Target) -> AnyView {
+    if let Target::Reply(parent) = target
+        && let Some(legal) = too_deep(scope, parent)
+    {
+        return limit(scope, legal);
+    }
+    editor(scope, conversation, target)
+}
+
+/// The deepest ancestor that can be answered, if `parent` can't.
+fn too_deep(scope: Scope, parent: MessageId) -> Option<MessageId> {
+    let max = scope.membership()?.reply_depth_max;
+    scope.read(|feed| {
+        let mut message = feed.message(parent)?;
+        if message.depth < max {
+            return None;
+        }
+        while message.depth >= max {
+            message = feed.message(message.parent_id?)?;
+        }
+        Some(message.id)
+    })
+}
+
+fn limit(scope: Scope, legal: MessageId) -> AnyView {
+    let name = scope.read(|feed| feed.message(legal).map(|message| message.author.name.clone())).unwrap_or_default();
+    let max = scope.membership().map_or(0, |company| company.reply_depth_max);
+    let company = scope.me(company_name);
+    view! {
+        <div class="composer inline" role="status" data-testid="depth-limit">
+            <div class="composer-box">
+                <div class="composer-reply"><span>{format!("Threads in {company} go {max} levels deep, and this is the last one.")}</span></div>
+                <div class="composer-foot">
+                    <button type="button" class="button" on:click=move |_| scope.ui.reply_to.set(None)>"Cancel"</button>
+                    <button type="button" class="button primary" on:click=move |_| scope.ui.reply_to.set(Some(legal))>
+                        {format!("Reply to {name} instead")}
+                    </button>
+                </div>
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+/// Everything the editor's handlers share.
+#[derive(Clone, Copy)]
+struct Editor {
+    scope: Scope,
+    conversation: ConversationId,
+    target: Target,
+    text: RwSignal<String>,
+    wrong: RwSignal<Option<String>>,
+    /// The record on the host's screen, once the person has linked it.
+    linked: RwSignal<Option<RecordKey>>,
+    node: NodeRef<html::Textarea>,
+}
+
+impl Editor {
+    fn parent(self) -> Option<MessageId> {
+        if let Target::Reply(parent) = self.target { Some(parent) } else { None }
+    }
+
+    fn write(self, text: String) {
+        if let Target::New | Target::Reply(_) = self.target {
+            drafts::save(self.scope, self.conversation, self.parent(), &text);
+            if !text.is_empty() {
+                socket::typing(self.conversation);
+            }
+        }
+        self.wrong.set(None);
+        self.text.set(text);
+    }
+
+    fn send(self) {
+        let text = self.text.get_untracked();
+        let body = match MessageBody::new(&text) {
+            Ok(body) => body,
+            Err(BoundError::Empty) => return,
+            Err(BoundError::TooLong { len, max }) => {
+                return self.wrong.set(Some(format!("{} characters too long. Attach longer texts, or send them in parts.", len - max)));
+            }
+            Err(_) => return self.wrong.set(Some("This text has a character that can't be sent.".to_owned())),
+        };
+        let scope = self.scope;
+        if let Target::Edit(message) = self.target {
+            scope.ui.editing.set(None);
+            let same = scope.read(|feed| feed.message(message).is_some_and(|message| message.body == body.as_str()));
+            if !same {
+                scope.apply(Input::Edit { message, body });
+            }
+            return dom::focus_soon(".talk-composer textarea");
+        }
+        let Some(author) = scope.author() else { return };
+        let record = self.linked.get_untracked();
+        let (conversation, parent) = (self.conversation, self.parent());
+        self.write(String::new());
+        self.linked.set(None);
+        scope.apply(Input::Send { key: ids::idempotency_key(), conversation, parent, body, record, author, at: dom::now() });
+        if parent.is_some() {
+            scope.ui.reply_to.set(None);
+            dom::focus_soon(".talk-composer textarea");
+        }
+    }
+
+    fn cancel(self) {
+        match self.target {
+            Target::New => return,
+            Target::Reply(_) => self.scope.ui.reply_to.set(None),
+            Target::Edit(_) => self.scope.ui.editing.set(None),
+        }
+        dom::focus_soon(".talk-composer textarea");
+    }
+
+    fn key(self, event: &web_sys::KeyboardEvent) {
+        // Enter that picks a candidate of an input method must not send; Safari tells by the key code only.
+        if event.is_composing() || event.key_code() == 229 {
+            return;
+        }
+        match event.key().as_str() {
+            "Enter" if !event.shift_key() => {
+                event.prevent_default();
+                self.send();
+            }
+            "Escape" if self.target != Target::New => {
+                event.prevent_default();
+                event.stop_propagation();
+                self.cancel();
+            }
+            "ArrowUp" if self.target == Target::New && self.text.with_untracked(String::is_empty) => {
+                if let Some(last) = last_editable(self.scope, self.conversation) {
+                    event.prevent_default();
+                    self.scope.ui.editing.set(Some(last));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn editor(scope: Scope, conversation: ConversationId, target: Target) -> AnyView {
+    let editor = Editor {
+        scope,
+        conversation,
+        target,
+        text: RwSignal::new(String::new()),
+        wrong: RwSignal::new(None),
+        linked: RwSignal::new(None),
+        node: NodeRef::new(),
+    };
+    Effect::new(move |_| begin(editor));
+    let info = Memo::new(move |_| scope.with(|feed| info(feed, conversation)));
+    let external = move || info.with(|info| info.as_ref().is_some_and(|info| info.2));
+    let inline = if target == Target::New { " talk-composer" } else { " inline" };
+    let class = move || format!("composer{inline}{}", if external() { " external" } else { "" });
+    let company = scope.me(company_name);
+    let place = {
+        let company = company.clone();
+        move || format!("{} · {company}", info.with(|info| info.as_ref().map(|info| info.0.clone()).unwrap_or_default()))
+    };
+    let name = target_name(scope, target);
+    let label = {
+        let name = name.clone();
+        move || match target {
+            Target::New => format!("Message to {}", info.with(|info| info.as_ref().map(|info| info.0.clone()).unwrap_or_default())),
+            Target::Reply(_) => format!("Reply to {name}"),
+            Target::Edit(_) => "Edit message".to_owned(),
+        }
+    };
+    let over = move || {
+        let len = editor.text.with(|text| text.chars().count());
+        (len > COUNT_FROM).then(|| {
+            let left = i64::try_from(limits::MESSAGE_BODY_CHARS_MAX).unwrap_or(0) - i64::try_from(len).unwrap_or(0);
+            let class = if left < 0 { "composer-count over" } else { "composer-count" };
+            view! { <span class=class>{left.to_string()}</span> }.into_any()
+        })
+    };
+    let context = match target {
+        Target::New => None,
+        Target::Reply(_) => Some((format!("Replying to {name}"), "Cancel reply")),
+        Target::Edit(_) => Some(("Editing".to_owned(), "Cancel edit")),
+    };
+    let context = context.map(|(text, cancel)| {
+        view! {
+            <div class="composer-reply">
+                <span class="truncate">{text}</span>
+                <button type="button" class="link" aria-label=cancel on:click=move |_| editor.cancel()>"Cancel"</button>
+            </div>
+        }
+        .into_any()
+    });
+    let submit = if matches!(target, Target::Edit(_)) { "Save" } else { "Send" };
+    let empty = move || editor.text.with(|text| text.trim().is_empty());
+    view! {
+        <form class=class on:submit=move |event| { event.prevent_default(); editor.send(); }>
+            <div class="composer-box">
+                {move || external().then(|| view! {
+                    <div class="composer-warning" data-testid="external-warning">{icon::icon(icon::WARNING)}"External people will see this"</div>
+                }.into_any())}
+                {context}
+                {record(editor)}
+                <textarea rows="1" aria-label=label placeholder="Write a message" autocomplete="off" node_ref=editor.node
+                    prop:value=move || editor.text.get()
+                    on:input=move |event| editor.write(event_target_value(&event))
+                    on:keydown=move |event| editor.key(&event)></textarea>
+                {move || editor.wrong.get().map(|text| view! { <p class="composer-error" role="alert">{text}</p> }.into_any())}
+                <div class="composer-foot">
+                    <span class="composer-where truncate" data-testid="composer-where">"to "<strong>{place}</strong></span>
+                    {over}
+                    <span class="composer-hint" aria-hidden="true"><kbd>"Enter"</kbd></span>
+                    <button type="submit" class="button primary" aria-disabled=move || if empty() { "true" } else { "false" }>{submit}</button>
+                </div>
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
+/// Title, kind, and whether a guest reads along.
+fn info(feed: &Feed, id: ConversationId) -> Option<(String, ConversationKind, bool)> {
+    feed.conversation(id).map(|view| (view.title.to_owned(), view.kind, view.has_external))
+}
+
+fn target_name(scope: Scope, target: Target) -> String {
+    let (Target::Reply(id) | Target::Edit(id)) = target else { return String::new() };
+    scope.read(|feed| feed.message(id).map(|message| message.author.name.clone())).unwrap_or_default()
+}
+
+/// The draft or the text to edit, and the focus for what was asked for explicitly.
+fn begin(editor: Editor) {
+    let Editor { scope, conversation, target, text, node, .. } = editor;
+    let kept = match target {
+        Target::Edit(id) => scope.read(|feed| feed.message(id).map(|message| message.body.clone())).unwrap_or_default(),
+        _ => drafts::load(scope, conversation, editor.parent()),
+    };
+    if text.with_untracked(String::is_empty) && !kept.is_empty() {
+        text.set(kept);
+    }
+    if target != Target::New {
+        dom::after(0, move || {
+            if let Some(node) = node.try_get_untracked().flatten() {
+                let _ = node.focus();
+                let end = u32::try_from(node.value().encode_utf16().count()).unwrap_or(0);
+                let _ = node.set_selection_range(end, end);
+            }
+        });
+    }
+}
+
+/// The viewer's last message that can still be edited.
+fn last_editable(scope: Scope, conversation: ConversationId) -> Option<MessageId> {
+    let window = i64::from(scope.membership()?.edit_window_s);
+    let now = dom::now();
+    scope.read(|feed| {
+        let timeline = feed.timeline(conversation)?;
+        if !feed.conversation(conversation)?.can?.edit {
+            return None;
+        }
+        let items = timeline.threads.iter().flat_map(|thread| core::iter::once(&thread.root).chain(&thread.replies));
+        let own = items.filter(|item| item.author().id == scope.viewer && !item.is_deleted() && item.id().is_some());
+        own.filter(|item| now.since_s(item.at()) <= window).max_by_key(|item| item.at())?.id()
+    })
+}
+
+/// Offers to link a new thread to the record on the host's screen.
+fn record(editor: Editor) -> Option<AnyView> {
+    if editor.target != Target::New {
+        return None;
+    }
+    let scope = editor.scope;
+    Some(
+        view! {
+            {move || {
+                let key = scope.host_record()?;
+                let talk = scope.with(|feed| feed.conversation(editor.conversation).map(|view| view.kind));
+                let ChipState::Known(record) = scope.chips.get(&key) else { return None };
+                if talk == Some(ConversationKind::Record) {
+                    return None;
+                }
+                let on = editor.linked.get().as_ref() == Some(&key);
+                let (pressed, text) = if on { ("true", "About ") } else { ("false", "Link ") };
+                let toggle = move |_| editor.linked.set(if on { None } else { Some(key.clone()) });
+                Some(view! {
+                    <div class="composer-record">
+                        <button type="button" class="chip inline" aria-pressed=pressed on:click=toggle>
+                            {crate::parts::icon::record(record.kind)}<span class="chip-title">{text}{record.title}</span>
+                        </button>
+                    </div>
+                }.into_any())
+            }}
+        }
+        .into_any(),
+    )
+}
