@@ -88,7 +88,7 @@ pub fn build(options: Options) -> Result<()> {
         let wasm_name = wasm_path.rsplit('/').next().expect("a path has a last part");
         bundle.add_hashed("postil.js", "pkg", js.replace("postil_bg.wasm", wasm_name).as_bytes())?;
         for (name, content) in &snippets {
-            bundle.add(&format!("pkg/snippets/{name}"), content)?;
+            bundle.add_named(&format!("pkg/snippets/{name}"), content)?;
         }
         let style = bundle.with_hashed_names(style);
         bundle.add_hashed("postil.css", "pkg", style.as_bytes())?;
@@ -229,6 +229,12 @@ impl Site {
         Ok(())
     }
 
+    /// Adds `path` under its own name.
+    fn add_named(&mut self, path: &str, content: &[u8]) -> Result<()> {
+        self.manifest.insert(path.to_owned(), format!("/{path}"));
+        self.add(path, content)
+    }
+
     /// Adds `dir/name.<hash>.ext` under the logical name `logical` and returns its path.
     fn add_hashed(&mut self, logical: &str, dir: &str, content: &[u8]) -> Result<String> {
         let name = logical.rsplit('/').next().expect("a name has a last part");
@@ -247,8 +253,7 @@ impl Site {
             if let Some((dir, _)) = logical.rsplit_once('/') {
                 self.add_hashed(&logical, dir, &content)?;
             } else {
-                self.add(&logical, &content)?;
-                self.manifest.insert(logical.clone(), format!("/{logical}"));
+                self.add_named(&logical, &content)?;
             }
         }
         Ok(())
