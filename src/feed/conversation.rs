@@ -211,6 +211,9 @@ impl Conversation {
         effects: &mut Vec<Effect>,
     ) -> bool {
         if self.base.is_some() && ticket < self.base_ticket {
+            if self.unsure > 0 {
+                self.ask(desk, effects);
+            }
             return false;
         }
         // What was known before the request and is not in the answer is gone; what came after it is yet to be counted.

@@ -14,6 +14,9 @@ pub(super) struct Desk {
     /// Answers to tickets up to this one are dropped: since then something was withdrawn, or events were lost. Such an
     /// answer could bring back what the viewer may no longer see, and everything in it has been asked for again.
     pub barrier: u64,
+    /// The last ticket drawn before events were lost. What was withdrawn with them is not known, so that an answer to an
+    /// earlier write may not bring its message back: the reload tells whether it is still there.
+    pub lost: u64,
     /// The last ticket drawn before the present connection: receipts may have been missed since older answers.
     pub connected: u64,
     /// Counts the times that events were lost. What bears an older generation is not known to exist any more.

@@ -29,9 +29,10 @@ pub(super) struct Inbox {
     reload: Option<Reload>,
 }
 
-/// The list is being loaded again, as far down as it was.
+/// The list is being loaded: its first page, or again as far down as it was.
 #[derive(Debug)]
 struct Reload {
+    again: bool,
     /// What was not told by an answer to a ticket from here on is unconfirmed.
     since: u64,
     down_to: Option<Place>,
@@ -60,10 +61,10 @@ impl Feed {
     pub(super) fn inbox_ask(&mut self, effects: &mut Vec<Effect>) {
         let ask = self.desk.draw();
         let down_to = match self.inbox.reload.take() {
-            Some(reload) => reload.down_to,
-            None => self.inbox.floor,
+            Some(reload) if reload.again => reload.down_to,
+            _ => self.inbox.floor,
         };
-        self.inbox.reload = self.inbox.loaded.then_some(Reload { since: ask.ticket, down_to });
+        self.inbox.reload = Some(Reload { again: self.inbox.loaded, since: ask.ticket, down_to });
         self.inbox.asked = Some(ask.ticket);
         self.inbox.next_asked = None;
         effects.push(Effect::Load { ask, load: Load::Inbox { after: None } });
@@ -95,7 +96,7 @@ impl Feed {
         }
         self.inbox.loaded = true;
         self.inbox.failure = None;
-        if let Some(reload) = &self.inbox.reload
+        if let Some(reload) = self.inbox.reload.as_ref().filter(|reload| reload.again)
             && let Some(next) = &page.next_cursor
             && reload.down_to.is_none_or(|down_to| lowest.is_some_and(|lowest| lowest > down_to))
         {
@@ -154,7 +155,7 @@ impl Feed {
                 effects.push(Effect::Announce { urgency: Urgency::Assertive, what });
             }
         }
-        self.drop_pending(|pending| pending.conversation == id);
+        self.drop_pending(|pending| pending.conversation == id, effects);
         effects.push(Effect::Purge(Purge::Conversation(id)));
     }
 }

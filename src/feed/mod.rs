@@ -74,6 +74,7 @@ impl Feed {
                 context: Context { company, epoch },
                 ticket: 1,
                 barrier: 0,
+                lost: 0,
                 connected: 0,
                 generation: 0,
                 preview_replies: usize::from(limits::THREAD_PREVIEW_REPLIES),

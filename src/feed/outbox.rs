@@ -270,11 +270,20 @@ impl Feed {
         }
     }
 
-    /// Whether someone removed what these would answer or change: then they go too.
-    pub(super) fn drop_pending(&mut self, gone: impl Fn(&Pending) -> bool) {
-        let before = self.outbox.len();
-        self.outbox.retain(|pending| !gone(pending));
-        self.outbox_changed |= self.outbox.len() != before;
+    /// Drops pending messages that have nowhere to go any more. Those behind them in line move up.
+    pub(super) fn drop_pending(&mut self, gone: impl Fn(&Pending) -> bool, effects: &mut Vec<Effect>) {
+        let mut freed = Vec::new();
+        self.outbox.retain(|pending| {
+            let gone = gone(pending);
+            if gone {
+                freed.push(pending.conversation);
+            }
+            !gone
+        });
+        self.outbox_changed |= !freed.is_empty();
+        for conversation in freed {
+            self.pump(conversation, false, effects);
+        }
     }
 
     pub(super) fn change(&mut self, id: MessageId, change: Change, effects: &mut Vec<Effect>) {

@@ -16,7 +16,7 @@ use super::{
     desk::Desk,
     effect::{Announcement, Effect, Purge, Urgency},
     input::{Ask, Failure, Input, Load, SocketEvent},
-    outbox::{Change, Unsent},
+    outbox::{Change, Pending, Unsent},
     view::Connection,
 };
 
@@ -218,7 +218,7 @@ impl Feed {
     fn answered(&mut self, ask: Ask, message: Message, effects: &mut Vec<Effect>) {
         self.settle(&message, effects);
         let withdrawn = message.link.as_ref().and_then(|link| self.withdrawn.get(&link.record));
-        if withdrawn.is_some_and(|at| ask.ticket <= *at) {
+        if ask.ticket <= self.desk.lost || withdrawn.is_some_and(|at| ask.ticket <= *at) {
             return;
         }
         let Some(of) = self.conversations.get_mut(&message.conversation_id) else { return };
@@ -401,6 +401,7 @@ impl Feed {
     /// rather than loaded for nobody.
     fn resync(&mut self, effects: &mut Vec<Effect>) {
         self.desk.bar();
+        self.desk.lost = self.desk.ticket;
         self.desk.generation += 1;
         for conversation in self.conversations.values_mut() {
             conversation.typing.clear();
@@ -458,10 +459,11 @@ impl Feed {
                 );
             }
             removed.iter().for_each(|id| drop(self.changes.remove(id)));
-            self.drop_pending(|pending| {
+            let gone = |pending: &Pending| {
                 pending.record.as_ref().is_some_and(|record| records.contains(record))
                     || pending.parent.is_some_and(|parent| removed.contains(&parent))
-            });
+            };
+            self.drop_pending(gone, effects);
         }
         self.reload(effects);
     }
@@ -538,7 +540,7 @@ impl Feed {
                 thread.revision = self.desk.revision;
                 of.timeline.revision = self.desk.revision;
                 if failure.is_not_found() {
-                    self.drop_thread(conversation, root);
+                    self.drop_thread(conversation, root, effects);
                 } else if expired && after.is_some() {
                     thread.next = None;
                     of.ask_thread(root, &mut self.desk, effects);
@@ -549,11 +551,11 @@ impl Feed {
         }
     }
 
-    fn drop_thread(&mut self, conversation: ConversationId, root: MessageId) {
+    fn drop_thread(&mut self, conversation: ConversationId, root: MessageId, effects: &mut Vec<Effect>) {
         let Some(of) = self.conversations.get_mut(&conversation) else { return };
         let removed = of.timeline.remove_thread(root);
         removed.iter().for_each(|id| drop(self.changes.remove(id)));
-        self.drop_pending(|pending| pending.parent.is_some_and(|parent| removed.contains(&parent)));
+        self.drop_pending(|pending| pending.parent.is_some_and(|parent| removed.contains(&parent)), effects);
     }
 
     // --------------------------------------------------------------------------------------------------------- helpers
@@ -579,7 +581,8 @@ enum News {
 
 /// Asks for what an open conversation lacks.
 fn refresh(conversation: &mut Conversation, desk: &mut Desk, effects: &mut Vec<Effect>) {
-    if conversation.detail_ticket <= desk.connected || conversation.unsure > 0 || conversation.failure.take().is_some() {
+    if conversation.detail_ticket <= desk.connected || conversation.unsure > 0 || conversation.failure.take().is_some()
+    {
         conversation.ask(desk, effects);
     }
     let timeline = &mut conversation.timeline;

@@ -223,6 +223,7 @@ impl Client {
         let done: Vec<_> = (0..self.requests.len()).filter(|at| self.requests[*at].answer.is_some()).collect();
         if let Some(at) = done.get(which % done.len().max(1)) {
             let answer = self.requests.remove(*at).answer.unwrap();
+            self.failed |= matches!(answer, Input::MarkReadFailed { .. });
             self.apply(answer);
         }
     }
