@@ -209,7 +209,7 @@ pub fn reveal(scope: Scope, id: postil::ids::MessageId) {
         }
     });
     if scope.ui.collapsed.with_untracked(|collapsed| ancestors.iter().any(|id| collapsed.contains(id))) {
-        scope.ui.collapsed.update(|collapsed| ancestors.iter().for_each(|id| drop(collapsed.remove(id))));
+        scope.ui.collapsed.update(|collapsed| collapsed.retain(|id| !ancestors.contains(id)));
     }
     dom::after(30, move || dom::reveal(&format!("m-{id}")));
 }

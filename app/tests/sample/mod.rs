@@ -1,0 +1,195 @@
+//! A company with a day's talk in it, as a loader.
+
+use app::{BoxFuture, Loader};
+use postil::{
+    clock::Timestamp,
+    ids::{ConversationId, MessageId, UserId},
+    wire::{ConversationDetail, ConversationSummary, Launcher, Me, Message, MessagePage, Page, Problem},
+};
+use serde_json::{Value, json};
+
+pub struct Sample {
+    pub signed_in: bool,
+}
+
+pub const INVOICE: u128 = 1;
+pub const LONG: u128 = 2;
+const NAMES: [(&str, &str, &str); 6] = [
+    ("Anna Keller", "Accounts payable", "internal"),
+    ("Mateo Ruiz", "Purchasing", "internal"),
+    ("Ingrid Sørensen", "Controller", "internal"),
+    ("Bilal Haddad", "Supplier · Nordwind GmbH", "external"),
+    ("Maximiliane Wolkenstein-Trostburg von Hohenems-Vaduz", "Plant manager", "internal"),
+    ("Chiara Conti", "Quality", "internal"),
+];
+
+fn id(prefix: &str, n: u128) -> String {
+    format!("{prefix}_{:032x}", (0x0198_u128 << 112) | (0x7 << 76) | n)
+}
+
+pub fn conversation(n: u128) -> ConversationId {
+    id("cnv", n).parse().expect("a conversation id")
+}
+
+fn person(n: usize) -> Value {
+    let (name, job, kind) = NAMES[n];
+    json!({ "id": id("usr", n as u128 + 1), "name": name, "memberKind": kind, "jobTitle": job })
+}
+
+pub fn me() -> Me {
+    let company = |n: u128, name: &str, hue: u16, role: &str| {
+        json!({ "id": id("cmp", n), "name": name, "hue": hue, "role": "staff", "roleName": role, "memberKind": "internal",
+                "replyDepthMax": 8, "editWindowS": 900 })
+    };
+    serde_json::from_value(json!({
+        "id": id("usr", 1), "name": "Anna Keller", "email": "anna@example.com", "locale": "en", "timeZone": "Europe/Zurich",
+        "sessionId": id("ses", 1), "sessionKind": "browser", "companyId": id("cmp", 1), "contextEpoch": 1,
+        "companies": [company(1, "Acme Industrial", 250, "Accounts payable"), company(2, "Beta Trading", 35, "Manager")],
+    }))
+    .expect("a person")
+}
+
+fn invoice(status: &str) -> Value {
+    json!({ "kind": "transaction", "id": "INV-4711", "title": "Invoice 4711 · Nordwind GmbH", "amount": { "minor": 1_248_000, "currency": "EUR" },
+            "status": status, "url": "http://127.0.0.1/demo", "updatedAt": "2026-11-23T08:00:00Z" })
+}
+
+fn summary(n: u128) -> Value {
+    let last = |author: usize, text: &str, at: &str| {
+        json!({ "id": id("msg", 900 + n), "authorId": id("usr", author as u128 + 1), "authorName": NAMES[author].0, "text": text, "createdAt": at, "deleted": false })
+    };
+    let base = |kind: &str, title: &str, people: &[usize], unread: u16, at: &str, last: Value| {
+        json!({ "id": conversation(n).to_string(), "kind": kind, "title": title, "people": people.iter().map(|n| person(*n)).collect::<Vec<_>>(),
+                "peopleCount": people.len() as u32, "hasExternal": people.contains(&3), "last": last, "unread": unread, "readSeq": 8, "lastSeq": 12, "activityAt": at })
+    };
+    match n {
+        INVOICE => {
+            let mut it = base("record", "Invoice 4711 · Nordwind GmbH", &[1, 2, 3, 0], 3, "2026-11-23T09:58:00Z", last(3, "The credit note goes out today, reference CN-88.", "2026-11-23T09:58:00Z"));
+            it["record"] = invoice("disputed");
+            it
+        }
+        LONG => base("group", "Month end, November: who still owes what to whom and until when", &[1, 2, 4, 0], 0, "2026-11-23T09:12:00Z", last(0, "Accruals are in, except freight.", "2026-11-23T09:12:00Z")),
+        3 => base("direct", NAMES[2].0, &[2, 0], 1, "2026-11-22T16:40:00Z", last(2, "Can you release the payment run before noon?", "2026-11-22T16:40:00Z")),
+        4 => {
+            let mut it = base("record", "Production plan week 48", &[4, 5, 0], 0, "2026-11-20T11:00:00Z", last(4, "Line 2 stands still on Thursday afternoon.", "2026-11-20T11:00:00Z"));
+            it["record"] = json!({ "kind": "plan", "id": "PLAN/48", "title": "Production plan week 48", "status": "draft", "updatedAt": "2026-11-20T11:00:00Z" });
+            it
+        }
+        5 => base("direct", NAMES[4].0, &[4, 0], 0, "2026-11-18T07:30:00Z", last(0, "Thank you.", "2026-11-18T07:30:00Z")),
+        _ => {
+            let mut it = base("record", "Travel policy 2027", &[5, 1, 0], 0, "2026-10-02T07:30:00Z", last(5, "Trains before planes under six hours.", "2026-10-02T07:30:00Z"));
+            it["record"] = json!({ "kind": "topic", "id": "TRAVEL-2027", "title": "Travel policy 2027", "status": "in review", "updatedAt": "2026-10-02T07:30:00Z" });
+            it
+        }
+    }
+}
+
+struct Line {
+    seq: i64,
+    parent: i64,
+    author: usize,
+    at: &'static str,
+    body: String,
+}
+
+fn lines() -> Vec<Line> {
+    let line = |seq, parent, author, at, body: &str| Line { seq, parent, author, at, body: body.to_owned() };
+    let mut all = vec![
+        line(1, 0, 1, "2026-11-22T08:02:00Z", "Goods receipt is **88 pieces short** of what they invoiced. Can we hold payment?"),
+        line(2, 1, 0, "2026-11-22T08:05:00Z", "Held. Payment block `R` is set until we have a credit note."),
+        line(3, 2, 3, "2026-11-22T08:40:00Z", "Our warehouse says 1 200 left on 14 November. Delivery note attached to #transaction/DN-2231.\n\n> 1 200 pcs, 6 pallets, checked by M. Lang"),
+        line(4, 3, 1, "2026-11-22T08:52:00Z", "Pallet 6 never arrived. The carrier confirms five:\n\n1. pallets 1–3 on the 15th\n2. pallets 4 and 5 on the 16th"),
+        line(5, 4, 3, "2026-11-22T09:10:00Z", "Then it is ours to sort out with the carrier."),
+        line(6, 5, 2, "2026-11-22T09:12:00Z", "Please put the claim number on the credit note, the auditors ask for it."),
+        line(7, 0, 0, "2026-11-23T09:31:00Z", "Due date is 30 November. See [the contract](https://example.com/contract), §7: *no interest while disputed*."),
+        line(8, 0, 0, "2026-11-23T09:33:00Z", "I move it to the next payment run."),
+        line(9, 7, 2, "2026-11-23T09:41:00Z", "Agreed. [@Anna Keller](postil:user/USR) please note it on the record as well."),
+        line(10, 0, 3, "2026-11-23T09:56:00Z", "Good morning. Our claims desk accepts the shortfall."),
+        line(11, 0, 3, "2026-11-23T09:58:00Z", "The credit note goes out today, reference CN-88. Net **EUR 1,056.00**, tax as on the invoice.\n\n```\nCN-88   88 × 12.00   1056.00\n```"),
+        line(12, 10, 1, "2026-11-23T09:59:00Z", "Thank you, that was quick."),
+    ];
+    for line in &mut all {
+        line.body = line.body.replace("USR", &id("usr", 1));
+    }
+    all
+}
+
+fn messages() -> Vec<Message> {
+    let lines = lines();
+    let find = |seq: i64| lines.iter().find(|line| line.seq == seq);
+    lines
+        .iter()
+        .map(|line| {
+            let mut path = vec![line.seq];
+            let mut at = line.parent;
+            while let Some(parent) = find(at) {
+                path.insert(0, parent.seq);
+                at = parent.parent;
+            }
+            let message = |seq: i64| id("msg", seq.unsigned_abs().into());
+            let replies = lines.iter().filter(|other| other.parent != 0 && line.parent == 0 && root_of(&lines, other.seq) == line.seq).count();
+            let mut it = json!({
+                "id": message(line.seq), "conversationId": conversation(INVOICE).to_string(), "seq": line.seq, "rootId": message(path[0]),
+                "depth": path.len() - 1, "path": path, "author": person(line.author), "body": line.body, "text": postil::domain::text::parse(&line.body),
+                "version": 1, "createdAt": line.at, "replyCount": replies,
+            });
+            if line.parent != 0 {
+                it["parentId"] = json!(message(line.parent));
+            }
+            if line.seq == 8 {
+                it["editedAt"] = json!("2026-11-23T09:35:00Z");
+                it["link"] = json!({ "record": { "kind": "transaction", "id": "INV-4711" }, "source": "own", "title": "Invoice 4711 · Nordwind GmbH",
+                    "amount": { "minor": 1_248_000, "currency": "EUR" }, "status": "open" });
+            }
+            serde_json::from_value(it).expect("a message")
+        })
+        .collect()
+}
+
+fn root_of(lines: &[Line], seq: i64) -> i64 {
+    let mut at = seq;
+    while let Some(line) = lines.iter().find(|line| line.seq == at && line.parent != 0) {
+        at = line.parent;
+    }
+    at
+}
+
+impl Loader for Sample {
+    fn now(&self) -> Timestamp {
+        Timestamp::parse("2026-11-23T10:00:00Z").expect("a time")
+    }
+
+    fn me(&self) -> BoxFuture<'_, Result<Option<Me>, Problem>> {
+        Box::pin(async { Ok(self.signed_in.then(me)) })
+    }
+
+    fn conversations(&self) -> BoxFuture<'_, Result<Page<ConversationSummary>, Problem>> {
+        let items = (1..=6).map(|n| serde_json::from_value(summary(n)).expect("a summary")).collect();
+        Box::pin(async { Ok(Page { items, next_cursor: None }) })
+    }
+
+    fn conversation(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<ConversationDetail>, Problem>> {
+        let mut detail = summary(INVOICE);
+        detail["participants"] = json!((0..4).map(|n| { let mut it = person(n); it["readSeq"] = json!(8); it }).collect::<Vec<_>>());
+        detail["can"] = json!({ "create": true, "reply": true, "edit": true, "delete": true, "moderate": false });
+        let detail = (id == conversation(INVOICE)).then(|| serde_json::from_value(detail).expect("a conversation"));
+        Box::pin(async { Ok(detail) })
+    }
+
+    fn messages(&self, _: ConversationId) -> BoxFuture<'_, Result<MessagePage, Problem>> {
+        let (mut items, mut replies): (Vec<Message>, Vec<Message>) = messages().into_iter().partition(|message| message.depth == 0);
+        items.reverse();
+        replies.sort_by(|a, b| a.path.cmp(&b.path));
+        Box::pin(async { Ok(MessagePage { items, replies, next_cursor: None }) })
+    }
+
+    fn launcher(&self) -> BoxFuture<'_, Result<Launcher, Problem>> {
+        let online = [1, 2, 5].map(|n| serde_json::from_value(person(n)).expect("a person")).to_vec();
+        Box::pin(async { Ok(Launcher { unread: 4, online, online_count: 3, presence_known: true }) })
+    }
+}
+
+/// For tests that name ids of the sample.
+pub fn _ids() -> (UserId, MessageId) {
+    (id("usr", 1).parse().expect("a user id"), id("msg", 1).parse().expect("a message id"))
+}
