@@ -78,6 +78,16 @@ BEGIN
     );
 END $$;
 
+-- Whether the person is in this direct or group conversation. For single rows.
+CREATE FUNCTION app.is_participant(p_conversation uuid) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT 1 FROM public.participants p
+        WHERE p.company_id = app.company_id() AND p.conversation_id = p_conversation AND p.user_id = app.user_id() AND p.deleted_at IS NULL
+    ) AND app.is_member();
+END $$;
+
 -- The verdict for one action on one record, or on talk about none. For single rows; lists use the token arrays directly.
 -- Runs with the caller's rights: a record that is not visible is not permitted.
 CREATE FUNCTION app.may(p_action text, p_kind text, p_id text) RETURNS boolean LANGUAGE plpgsql STABLE
@@ -99,6 +109,7 @@ ALTER FUNCTION app.is_member() OWNER TO postil_definer;
 ALTER FUNCTION app.scopes(text, text) OWNER TO postil_definer;
 ALTER FUNCTION app.my_conversation_ids() OWNER TO postil_definer;
 ALTER FUNCTION app.is_new_conversation(uuid) OWNER TO postil_definer;
+ALTER FUNCTION app.is_participant(uuid) OWNER TO postil_definer;
 
 -- ------------------------------------------------------------------------------------- the restrictive wall, for all
 
@@ -186,22 +197,31 @@ CREATE POLICY conversations_read ON conversations FOR SELECT TO postil_app
         ELSE id = ANY ((SELECT app.my_conversation_ids())::uuid[])
             AND ARRAY['*', 'u'] && (SELECT app.allowed('thread:read')) AND NOT ARRAY['*', 'u'] && (SELECT app.denied('thread:read'))
     END);
+-- A direct conversation is its maker's: the unique key must neither tell who talks with whom, nor let anyone occupy others' place.
 CREATE POLICY conversations_insert ON conversations FOR INSERT TO postil_app
-    WITH CHECK (created_by = (SELECT app.user_id()) AND last_seq = 0 AND app.may('message:create', link_kind, link_id));
+    WITH CHECK (
+        created_by = (SELECT app.user_id()) AND last_seq = 0 AND app.may('message:create', link_kind, link_id)
+        AND (direct_key IS NULL OR (SELECT app.user_id())::text IN (split_part(direct_key, ':', 1), split_part(direct_key, ':', 2)))
+    );
 -- Posting moves last_seq and activity_at (the only columns granted); the guard below lets last_seq grow by one.
+-- Visibility is said again here and in messages_update: an UPDATE without a condition reads nothing, so PostgreSQL does not ask the SELECT policy.
 CREATE POLICY conversations_update ON conversations FOR UPDATE TO postil_app
-    USING (app.may('message:create', link_kind, link_id) OR app.may('message:reply', link_kind, link_id))
+    USING (
+        deleted_at IS NULL AND (kind = 'record' OR app.is_participant(id))
+        AND (app.may('message:create', link_kind, link_id) OR app.may('message:reply', link_kind, link_id))
+    )
     WITH CHECK (true);
 
 CREATE POLICY participants_read ON participants FOR SELECT TO postil_app
     USING (EXISTS (SELECT 1 FROM conversations c WHERE c.company_id = participants.company_id AND c.id = participants.conversation_id));
+-- Who is in a conversation, or sees the record's, may add others; to a direct one only its two.
 CREATE POLICY participants_insert ON participants FOR INSERT TO postil_app
     WITH CHECK (created_by = (SELECT app.user_id()) AND (
-        conversation_id = ANY (app.my_conversation_ids())
-        OR (user_id = (SELECT app.user_id()) AND app.is_new_conversation(conversation_id))
+        (user_id = (SELECT app.user_id()) AND app.is_new_conversation(conversation_id))
         OR EXISTS (
             SELECT 1 FROM conversations c
-            WHERE c.company_id = participants.company_id AND c.id = participants.conversation_id AND c.kind = 'record'
+            WHERE c.company_id = participants.company_id AND c.id = participants.conversation_id
+            AND (c.direct_key IS NULL OR participants.user_id::text IN (split_part(c.direct_key, ':', 1), split_part(c.direct_key, ':', 2)))
         )
     ));
 
@@ -221,15 +241,26 @@ CREATE POLICY messages_read ON messages FOR SELECT TO postil_app
 CREATE POLICY messages_insert ON messages FOR INSERT TO postil_app
     WITH CHECK (
         author_id = (SELECT app.user_id()) AND created_by = (SELECT app.user_id())
-        AND EXISTS (SELECT 1 FROM conversations c WHERE c.company_id = messages.company_id AND c.id = messages.conversation_id)
+        AND EXISTS (
+            SELECT 1 FROM conversations c
+            WHERE c.company_id = messages.company_id AND c.id = messages.conversation_id
+            -- Talk in a record's conversation names a record: without one, message:read on the record would not be asked.
+            AND (c.kind <> 'record' OR messages.link_kind IS NOT NULL)
+            AND (messages.link_source IS DISTINCT FROM 'conversation' OR (messages.link_kind, messages.link_id) = (c.link_kind, c.link_id))
+        )
         AND app.may(CASE WHEN parent_id IS NULL THEN 'message:create' ELSE 'message:reply' END, link_kind, link_id)
     );
+-- Which deed it is, an edit or a deletion, the guard below sees; whoever deletes says so under their own name.
 CREATE POLICY messages_update ON messages FOR UPDATE TO postil_app
     USING (
-        (author_id = (SELECT app.user_id()) AND (app.may('message:edit', link_kind, link_id) OR app.may('message:delete', link_kind, link_id)))
-        OR app.may('admin:moderate', link_kind, link_id)
+        EXISTS (SELECT 1 FROM conversations c WHERE c.company_id = messages.company_id AND c.id = messages.conversation_id)
+        AND app.may('message:read', link_kind, link_id)
+        AND (
+            (author_id = (SELECT app.user_id()) AND (app.may('message:edit', link_kind, link_id) OR app.may('message:delete', link_kind, link_id)))
+            OR app.may('admin:moderate', link_kind, link_id)
+        )
     )
-    WITH CHECK (true);
+    WITH CHECK (CASE WHEN deleted_at IS NULL THEN deleted_by IS NULL ELSE deleted_by = (SELECT app.user_id()) END);
 
 CREATE POLICY threads_read ON threads FOR SELECT TO postil_app
     USING (EXISTS (SELECT 1 FROM messages m WHERE m.company_id = threads.company_id AND m.id = threads.root_id));
@@ -299,8 +330,20 @@ CREATE POLICY notification_queue_insert ON notification_queue FOR INSERT TO post
         WHERE m.company_id = notification_queue.company_id AND m.id = notification_queue.message_id AND m.author_id = (SELECT app.user_id())
     ));
 
-CREATE POLICY idempotency_keys_own ON idempotency_keys TO postil_app
-    USING (user_id = (SELECT app.user_id()) AND (SELECT app.is_member())) WITH CHECK (user_id = (SELECT app.user_id()) AND (SELECT app.is_member()));
+CREATE POLICY idempotency_keys_own ON idempotency_keys FOR SELECT TO postil_app
+    USING (user_id = (SELECT app.user_id()) AND (SELECT app.is_member()));
+-- Foreign keys are checked past row-level security: without the look-ups, a key could be used to ask which ids exist.
+CREATE POLICY idempotency_keys_insert ON idempotency_keys FOR INSERT TO postil_app
+    WITH CHECK (
+        user_id = (SELECT app.user_id()) AND (SELECT app.is_member())
+        AND (message_id IS NULL OR EXISTS (
+            SELECT 1 FROM messages m
+            WHERE m.company_id = idempotency_keys.company_id AND m.id = idempotency_keys.message_id AND m.author_id = (SELECT app.user_id())
+        ))
+        AND (conversation_id IS NULL OR EXISTS (
+            SELECT 1 FROM conversations c WHERE c.company_id = idempotency_keys.company_id AND c.id = idempotency_keys.conversation_id
+        ))
+    );
 
 -- A member's request takes the next position and writes what happened; it reads no event.
 CREATE POLICY company_stream_own ON company_stream FOR SELECT TO postil_app USING ((SELECT app.is_member()));
@@ -344,7 +387,7 @@ GRANT SELECT, UPDATE, DELETE ON jobs TO postil_auth;
 
 GRANT EXECUTE ON FUNCTION app.user_id(), app.company_id(), app.enter(uuid, uuid) TO postil_app, postil_worker, postil_definer, postil_auth;
 GRANT EXECUTE ON FUNCTION app.is_member(), app.scopes(text, text), app.allowed(text), app.denied(text), app.my_conversation_ids(),
-    app.is_new_conversation(uuid), app.may(text, text, text) TO postil_app;
+    app.is_new_conversation(uuid), app.is_participant(uuid), app.may(text, text, text) TO postil_app;
 GRANT EXECUTE ON FUNCTION app.is_member() TO postil_definer;
 
 -- --------------------------------------------------------------------------------------------------------------- guards
@@ -377,12 +420,19 @@ BEGIN
         RETURN NEW;
     END IF;
 
-    IF OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS NOT NULL THEN
+    IF OLD.deleted_at IS NOT NULL THEN
         RAISE EXCEPTION 'a tombstone does not change' USING ERRCODE = 'check_violation', CONSTRAINT = 'messages_tombstone';
     END IF;
-    IF NEW.deleted_at IS NULL AND (NEW.body, NEW.text_ast, NEW.version) IS DISTINCT FROM (OLD.body, OLD.text_ast, OLD.version) THEN
+    IF NEW.deleted_at IS NOT NULL THEN
+        -- The policy on UPDATE can't tell an edit from a deletion: each right is asked for its own deed here.
+        IF NOT ((OLD.author_id = app.user_id() AND app.may('message:delete', OLD.link_kind, OLD.link_id))
+            OR app.may('admin:moderate', OLD.link_kind, OLD.link_id)) THEN
+            RAISE EXCEPTION 'this message is not theirs to delete' USING ERRCODE = 'insufficient_privilege', CONSTRAINT = 'messages_delete';
+        END IF;
+    ELSIF (NEW.body, NEW.text_ast, NEW.preview, NEW.version, NEW.edited_at)
+        IS DISTINCT FROM (OLD.body, OLD.text_ast, OLD.preview, OLD.version, OLD.edited_at) THEN
         SELECT c.edit_window_s INTO v_window FROM public.companies c WHERE c.id = NEW.company_id;
-        IF OLD.author_id IS DISTINCT FROM app.user_id() THEN
+        IF OLD.author_id IS DISTINCT FROM app.user_id() OR NOT app.may('message:edit', OLD.link_kind, OLD.link_id) THEN
             RAISE EXCEPTION 'only the author edits a message' USING ERRCODE = 'insufficient_privilege', CONSTRAINT = 'messages_author';
         END IF;
         IF NEW.version <> OLD.version + 1 OR NEW.edited_at IS NULL OR NEW.edited_at > OLD.created_at + make_interval(secs => v_window) THEN

@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod decide;
+pub mod matrix;
 pub mod permit;
 pub mod policy;
 pub mod preset;

@@ -5,6 +5,7 @@
 pub mod bus;
 pub mod caller;
 pub mod crypto;
+pub mod html;
 pub mod jobs;
 pub mod service;
 pub mod source;

@@ -279,6 +279,14 @@ impl Services {
         self.one(&caller, id).await
     }
 
+    /// One message as an HTML fragment that is safe anywhere: for mails, exports, an ERP's own views.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`].
+    pub async fn get_message_html(&self, credentials: &Credentials, id: MessageId) -> Result<String, ServiceError> {
+        Ok(crate::backend::html::render(&self.get_message(credentials, id).await?.text))
+    }
+
     async fn one(&self, caller: &Caller, id: MessageId) -> Result<Message, ServiceError> {
         let mut tx = self.store().begin(caller, "message.get").await?;
         tx.message_get(id).await?.ok_or_else(|| ServiceError::code(Code::NotFound))
