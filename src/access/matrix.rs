@@ -1,5 +1,7 @@
 //! The permission matrix as people read it: generated from the presets, committed, checked for freshness.
 
+use std::fmt::Write as _;
+
 use super::{Action, Effect, Policy, RoleKey, Scope, preset};
 
 fn scope_name(scope: &Scope) -> String {
@@ -38,15 +40,15 @@ fn cell(policy: &Policy, role: &RoleKey, action: Action) -> String {
 pub fn table(policy: &Policy) -> String {
     let mut out = String::from("| action |");
     for role in &policy.roles {
-        out.push_str(&format!(" {} |", role.name.as_str()));
+        let _ = write!(out, " {} |", role.name.as_str());
     }
     out.push_str("\n|---|");
     out.push_str(&"---|".repeat(policy.roles.len()));
     out.push('\n');
     for action in Action::ALL {
-        out.push_str(&format!("| `{action}` |"));
+        let _ = write!(out, "| `{action}` |");
         for role in &policy.roles {
-            out.push_str(&format!(" {} |", cell(policy, &role.key, *action)));
+            let _ = write!(out, " {} |", cell(policy, &role.key, *action));
         }
         out.push('\n');
     }

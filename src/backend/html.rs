@@ -3,7 +3,7 @@
 //! Written from the tree, which can't express anything active, and then cleaned by a library that knows what HTML can do:
 //! whoever embeds the fragment elsewhere trusts two independent walls.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, fmt::Write as _};
 
 use crate::domain::text::{Block, Document, Inline};
 
@@ -74,16 +74,16 @@ fn blocks(all: &[Block], out: &mut String) {
             }
             Block::List { start, items } => {
                 let tag = if start.is_some() { "ol" } else { "ul" };
-                match start {
-                    Some(first) if *first != 1 => out.push_str(&format!("<ol start=\"{first}\">")),
-                    _ => out.push_str(&format!("<{tag}>")),
-                }
+                let _ = match start {
+                    Some(first) if *first != 1 => write!(out, "<ol start=\"{first}\">"),
+                    _ => write!(out, "<{tag}>"),
+                };
                 for item in items {
                     out.push_str("<li>");
                     blocks(item, out);
                     out.push_str("</li>");
                 }
-                out.push_str(&format!("</{tag}>"));
+                let _ = write!(out, "</{tag}>");
             }
             Block::Rule => out.push_str("<hr>"),
         }

@@ -211,7 +211,7 @@ impl Builder {
             Event::Rule => self.block(Block::Rule),
             Event::FootnoteReference(name) => self.inline(Inline::Text { text: format!("[^{name}]") }),
             Event::TaskListMarker(done) => {
-                self.inline(Inline::Text { text: if done { "☑ " } else { "☐ " }.to_owned() })
+                self.inline(Inline::Text { text: if done { "☑ " } else { "☐ " }.to_owned() });
             }
         }
     }
@@ -273,7 +273,7 @@ impl Builder {
         let Some(frame) = self.stack.pop() else { return };
         match frame {
             Frame::Code { language, text } => {
-                self.block(Block::Code { language, text: text.trim_end_matches('\n').to_owned() })
+                self.block(Block::Code { language, text: text.trim_end_matches('\n').to_owned() });
             }
             Frame::Inlines { kind, content } => match kind {
                 Run::Paragraph => self.block(Block::Paragraph { content }),
