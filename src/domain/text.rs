@@ -293,7 +293,7 @@ impl Builder {
                         _ => blocks.into_iter().for_each(|block| self.block(block)),
                     },
                     Container::Root => {
-                        self.stack.push(Frame::Blocks { kind: Container::Root, blocks, items, loose: Vec::new() })
+                        self.stack.push(Frame::Blocks { kind: Container::Root, blocks, items, loose: Vec::new() });
                     }
                 }
             }
