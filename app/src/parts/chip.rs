@@ -16,6 +16,8 @@ use crate::{
     state::{Scope, Surface, chips::ChipState, words},
 };
 
+const WIDE: &str = "chip wide";
+
 /// A record that a text refers to: resolved for this viewer.
 #[must_use]
 pub fn reference(scope: Scope, key: RecordKey) -> AnyView {
@@ -61,16 +63,16 @@ pub fn link(scope: Scope, link: MessageLink) -> AnyView {
     .into_any()
 }
 
-/// The record that a conversation is about.
+/// The record that a conversation is about. The conversation's title names it already: the chip says its id.
 #[must_use]
 pub fn subject(scope: Scope, record: &LinkedRecord) -> AnyView {
     let key = RecordKey { kind: record.kind, id: record.id.clone() };
     let came = record.clone();
     view! {
         {move || match scope.chips.get(&key) {
-            ChipState::Known(record) => known(scope, &record, None, "chip wide"),
-            ChipState::Restricted => restricted(key.kind, "chip wide"),
-            ChipState::Loading => known(scope, &came, None, "chip wide"),
+            ChipState::Known(record) => known(scope, &record, None, WIDE),
+            ChipState::Restricted => restricted(key.kind, WIDE),
+            ChipState::Loading => known(scope, &came, None, WIDE),
         }}
     }
     .into_any()
@@ -95,9 +97,10 @@ fn known(scope: Scope, record: &LinkedRecord, then: Option<&MessageLink>, class:
     let now_amount = record.amount.as_ref().map(words::money);
     let figure = pair(then_amount.or_else(|| now_amount.clone()), now_amount, "chip-figure");
     let status = pair(then_status.or_else(|| record.status.clone()), record.status.clone(), "chip-status");
+    let title = if class == WIDE { record.id.to_string() } else { record.title.clone() };
     let inside = view! {
         {icon::record(record.kind)}
-        <span class="chip-title">{record.title.clone()}</span>
+        <span class="chip-title">{title}</span>
         {figure}
         {status}
     }

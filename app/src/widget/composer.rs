@@ -230,7 +230,7 @@ fn editor(scope: Scope, conversation: ConversationId, target: Target) -> AnyView
                 }.into_any())}
                 {context}
                 {record(editor)}
-                <textarea rows="1" aria-label=label placeholder="Write a message" autocomplete="off" node_ref=editor.node
+                <textarea rows="1" dir="auto" aria-label=label placeholder="Write a message" autocomplete="off" node_ref=editor.node
                     prop:value=move || editor.text.get()
                     on:input=move |event| editor.write(event_target_value(&event))
                     on:keydown=move |event| editor.key(&event)></textarea>

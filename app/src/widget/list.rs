@@ -24,7 +24,6 @@ struct Row {
     record: Option<RecordKind>,
     other: Option<Person>,
     title: String,
-    external: bool,
     last: Option<MessagePreview>,
     unread: Unread,
     failed: usize,
@@ -43,7 +42,6 @@ fn row(feed: &Feed, view: &ConversationView<'_>) -> Row {
             .then(|| view.people.iter().find(|person| person.id != feed.viewer()).cloned())
             .flatten(),
         title: view.title.to_owned(),
-        external: view.has_external,
         last: view.last.cloned(),
         unread: view.unread,
         failed: view.failed,
@@ -203,10 +201,9 @@ fn main(scope: Scope, row: &Row) -> AnyView {
     });
     let failed = (row.failed > 0).then(|| view! { <span class="failed-note">"Not sent · "</span> }.into_any());
     let waiting = (row.failed == 0 && row.pending > 0).then(|| view! { <span>"Sending · "</span> }.into_any());
-    let external = row.external.then(|| view! { " "<span class="tag">"External"</span> }.into_any());
     view! {
         <span class="row-line">
-            <span class="row-title truncate">{row.title.clone()}</span>{external}
+            <span class="row-title truncate">{row.title.clone()}</span>
             <span class="row-time">{clock.short(row.at)}</span>
         </span>
         <span class="row-line">

@@ -125,7 +125,7 @@ fn body(scope: Scope, row: &MessageRow) -> AnyView {
         view! { <span class="message-mark" title=title data-testid="edited">"edited"</span> }.into_any()
     });
     let link = row.link.clone().map(|link| chip::link(scope, link));
-    view! { <div class="message-text">{text::document(scope, &row.text)}</div>{link}{edited}{state(scope, row)} }.into_any()
+    view! { <div class="message-text" dir="auto">{text::document(scope, &row.text)}</div>{link}{edited}{state(scope, row)} }.into_any()
 }
 
 /// How far it has come, in place: nothing is lost by looking away.
