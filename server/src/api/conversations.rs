@@ -1,0 +1,67 @@
+//! Conversations: the inbox, one of them, beginning one, how far it was read.
+
+use axum::extract::State;
+use postil::{
+    ids::ConversationId,
+    wire::{
+        Code, ConversationDetail, ConversationSummary, CreateConversation, InCompany, ListConversations, MarkRead, Page,
+        ReadState,
+    },
+};
+
+use super::{GET, POST};
+use crate::{
+    http::{Answer, Body, Id, Key, MadeOrFound, Query, Refusal, credentials::Signed, table::Route},
+    state::App,
+};
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::new(GET, "/conversations", "list_conversations", list_conversations)
+            .says("conversations", "The viewer's conversations, the latest activity first.")
+            .can_fail(&[Code::InvalidCursor]),
+        Route::new(POST, "/conversations", "create_conversation", create_conversation)
+            .says("conversations", "Begins a conversation with someone, with several, or about a record.")
+            .can_fail(&[Code::NotFound, Code::Forbidden]),
+        Route::new(GET, "/conversations/{id}", "get_conversation", get_conversation)
+            .says("conversations", "One conversation with its participants and what the viewer may do there."),
+        Route::new(POST, "/conversations/{id}/read", "mark_read", mark_read)
+            .says("conversations", "Notes that everything up to a position has been seen; never moves back."),
+    ]
+}
+
+async fn list_conversations(
+    State(app): State<App>,
+    Signed(who): Signed,
+    Query(query): Query<ListConversations>,
+) -> Result<Answer<Page<ConversationSummary>>, Refusal> {
+    Ok(Answer::new(app.services().list_conversations(&who, &query).await?))
+}
+
+async fn create_conversation(
+    State(app): State<App>,
+    Signed(who): Signed,
+    Key(key): Key,
+    Body(body): Body<CreateConversation>,
+) -> Result<MadeOrFound<ConversationDetail>, Refusal> {
+    let (detail, new) = app.services().create_conversation(&who, &key, &body).await?;
+    Ok(if new { MadeOrFound::Made(detail) } else { MadeOrFound::Found(detail) })
+}
+
+async fn get_conversation(
+    State(app): State<App>,
+    Signed(who): Signed,
+    Id(id): Id<ConversationId>,
+    _: Query<InCompany>,
+) -> Result<Answer<ConversationDetail>, Refusal> {
+    Ok(Answer::new(app.services().get_conversation(&who, id).await?))
+}
+
+async fn mark_read(
+    State(app): State<App>,
+    Signed(who): Signed,
+    Id(id): Id<ConversationId>,
+    Body(body): Body<MarkRead>,
+) -> Result<Answer<ReadState>, Refusal> {
+    Ok(Answer::new(app.services().mark_read(&who, id, &body).await?))
+}

@@ -1,0 +1,57 @@
+//! What the widget and its host use, the way to a socket, and the document of all this.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, header};
+use postil::wire::{Code, EmbedSession, ExchangeToken, RealtimeTicket};
+
+use super::{GET, POST};
+use crate::{
+    http::{
+        Answer, Body, Refusal,
+        address::ClientAddress,
+        credentials::{Anybody, Signed},
+        describe::Operation,
+        openapi,
+        table::Route,
+    },
+    state::App,
+};
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::new(POST, "/embed/token", "exchange_token", exchange_token)
+            .says("embedding", "Exchanges a token that the host's backend signed for a session of the widget.")
+            .can_fail(&[Code::InvalidEmbedToken, Code::EmbedTokenReplayed]),
+        Route::new(POST, "/realtime/ticket", "create_ticket", create_ticket)
+            .says("realtime", "A way to open a socket where cookies do not reach: one use, half a minute.")
+            .can_fail(super::FORBIDDEN),
+        Route::described_by(GET, "/openapi.json", "get_openapi", get_openapi, Box::new(describe_document))
+            .says("meta", "This document."),
+    ]
+}
+
+async fn exchange_token(
+    State(app): State<App>,
+    _: Anybody,
+    address: ClientAddress,
+    Body(body): Body<ExchangeToken>,
+) -> Result<Answer<EmbedSession>, Refusal> {
+    Ok(Answer::new(app.services().exchange_token(&body, address.0).await?))
+}
+
+async fn create_ticket(State(app): State<App>, Signed(who): Signed) -> Result<Answer<RealtimeTicket, 201>, Refusal> {
+    Ok(Answer::new(app.services().create_ticket(&who).await?))
+}
+
+async fn get_openapi() -> Response {
+    let json = HeaderValue::from_static("application/json");
+    let cache = HeaderValue::from_static("public, max-age=300");
+    ([(header::CONTENT_TYPE, json), (header::CACHE_CONTROL, cache)], openapi::text()).into_response()
+}
+
+fn describe_document(operation: &mut Operation<'_>) {
+    operation.response = Some(serde_json::json!({ "type": "object" }));
+}

@@ -1,0 +1,31 @@
+//! The operations of the REST API, one file per chapter. Handlers read the request, call the use case of the same name
+//! and answer; what a use case decides is in `postil::backend::service`.
+
+mod conversations;
+mod embedding;
+mod messages;
+mod people;
+mod records;
+mod session;
+
+use http::Method;
+use postil::wire::Code;
+
+use crate::http::table::Route;
+
+/// The table, in the order of the document.
+pub(crate) fn table() -> Vec<Route> {
+    [session::routes(), conversations::routes(), messages::routes(), records::routes(), people::routes(), embedding::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Refused although it is visible.
+const FORBIDDEN: &[Code] = &[Code::Forbidden];
+
+const GET: Method = Method::GET;
+const POST: Method = Method::POST;
+const PUT: Method = Method::PUT;
+const PATCH: Method = Method::PATCH;
+const DELETE: Method = Method::DELETE;

@@ -1,0 +1,257 @@
+//! The OpenAPI 3.1 document, written from the table and the types. Served at `/api/v1/openapi.json`, printed by
+//! `postil openapi`, committed as `docs/reference/openapi.json`.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use postil::{
+    ids::CompanyId,
+    limits,
+    wire::{Code, Problem},
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    describe::{Auth, Operation},
+    table::{self, Route},
+};
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(write);
+
+/// The document.
+#[must_use]
+pub fn document() -> &'static Value {
+    &DOCUMENT
+}
+
+/// The document as it is committed: indented, one line feed at its end.
+#[must_use]
+pub fn text() -> String {
+    format!("{:#}\n", *DOCUMENT)
+}
+
+const TAGS: [(&str, &str); 8] = [
+    ("session", "Signing in, the person's own view, the company at hand."),
+    ("conversations", "Conversations that the viewer may see."),
+    ("messages", "Messages, threads, replies."),
+    ("records", "The ERP's records that talk is about."),
+    ("people", "Colleagues and who is there."),
+    ("embedding", "What the widget and its host use."),
+    ("realtime", "The socket."),
+    ("meta", "About the API itself."),
+];
+
+fn write() -> Value {
+    let mut schemas = table::generator();
+    let problem = schemas.subschema_for::<Problem>().to_value();
+    let company = schemas.subschema_for::<CompanyId>().to_value();
+    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    for route in table::table() {
+        let operation = operation(route, &mut schemas);
+        paths.entry(route.path()).or_default().insert(route.method().as_str().to_ascii_lowercase(), operation);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": info(),
+        "servers": [{ "url": "/", "description": "This server." }],
+        "tags": TAGS.map(|(name, description)| json!({ "name": name, "description": description })),
+        "paths": paths,
+        "components": {
+            "schemas": schemas.take_definitions(true),
+            "parameters": parameters(&company),
+            "headers": headers(),
+            "responses": responses(&problem),
+            "securitySchemes": security_schemes(),
+        },
+    })
+}
+
+fn info() -> Value {
+    json!({
+        "title": "Postil",
+        "version": env!("CARGO_PKG_VERSION"),
+        "summary": "Secure messaging beside the records of an ERP.",
+        "description": "One door for writes, for the widget as for an ERP: same bodies, same problems, same limits.\n\n\
+            Every request may state its company (`X-Postil-Company` or `companyId`); another one than the session's is \
+            `company_context_changed`. What is not visible is `not_found`, byte for byte like what does not exist. Errors \
+            are RFC 9457 problem documents with a stable `code` (catalogue: `/docs/errors`) and the request's \
+            `correlationId`, which every answer also has as `X-Correlation-Id`. Lists end where there is no `nextCursor`; \
+            cursors are opaque and belong to one list of one company. Unknown fields and parameters are refused.",
+        "license": { "name": "Apache-2.0 OR MIT" },
+    })
+}
+
+fn operation(route: &Route, schemas: &mut schemars::SchemaGenerator) -> Value {
+    let info = route.info();
+    let described = route.describe(schemas);
+    let mut parameters = described.parameters.clone();
+    if described.company && !parameters.iter().any(|parameter| parameter["name"] == "companyId") {
+        parameters.push(reference("parameters", "companyId"));
+    }
+    if described.company {
+        parameters.push(reference("parameters", "X-Postil-Company"));
+    }
+    if described.needs_key {
+        parameters.push(reference("parameters", "Idempotency-Key"));
+    }
+    let mut operation = json!({
+        "operationId": info.operation,
+        "tags": [info.tag],
+        "summary": info.summary,
+        "security": security(&described),
+        "responses": answers(&described),
+    });
+    if !parameters.is_empty() {
+        operation["parameters"] = Value::Array(parameters);
+    }
+    if let Some(schema) = &described.request {
+        operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+    }
+    operation
+}
+
+fn reference(kind: &str, name: &str) -> Value {
+    json!({ "$ref": format!("#/components/{kind}/{name}") })
+}
+
+fn security(operation: &Operation<'_>) -> Value {
+    match operation.auth {
+        Auth::Anonymous => json!([{}]),
+        Auth::Session => json!([{ "cookie": [] }, { "bearer": [] }]),
+        Auth::ApiKey => json!([{ "apiKey": [] }]),
+    }
+}
+
+/// The success, and one answer for each status that a problem can have, naming the codes.
+fn answers(operation: &Operation<'_>) -> Value {
+    let mut answers = Map::new();
+    let correlation = json!({ "X-Correlation-Id": reference("headers", "X-Correlation-Id") });
+    let mut success = json!({ "description": "Done.", "headers": correlation });
+    if let Some(schema) = &operation.response {
+        success["content"] = json!({ "application/json": { "schema": schema } });
+    }
+    if operation.success == 101 {
+        success["description"] = "The connection is a WebSocket now; its frames are in the AsyncAPI document.".into();
+    }
+    if operation.or_found {
+        let mut found = success.clone();
+        found["description"] = "It was there already.".into();
+        answers.insert("200".to_owned(), found);
+    }
+    answers.insert(operation.success.to_string(), success);
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in &operation.problems {
+        by_status.entry(code.status()).or_default().push(*code);
+    }
+    for (status, mut codes) in by_status {
+        codes.sort_by_key(|code| code.as_str());
+        let text: Vec<_> = codes.iter().map(|code| format!("`{}`: {}.", code.as_str(), code.title())).collect();
+        answers.insert(
+            status.to_string(),
+            json!({
+                "description": text.join(" "),
+                "headers": correlation,
+                "content": { "application/problem+json": { "schema": reference("schemas", "Problem") } },
+            }),
+        );
+    }
+    Value::Object(answers)
+}
+
+fn parameters(company: &Value) -> Value {
+    json!({
+        "companyId": {
+            "name": "companyId", "in": "query", "required": false, "schema": company,
+            "description": "The company that the client believes in.",
+        },
+        "X-Postil-Company": {
+            "name": "X-Postil-Company", "in": "header", "required": false, "schema": company,
+            "description": "The company that the client believes in; must agree with `companyId` where both are given.",
+        },
+        "Idempotency-Key": {
+            "name": "Idempotency-Key", "in": "header", "required": true,
+            "schema": { "type": "string", "pattern": "^[!-~]+$", "maxLength": limits::IDEMPOTENCY_KEY_BYTES_MAX },
+            "description": "Names this intent. The same key with the same request answers the same and changes nothing \
+                (`Idempotency-Replayed: true`); with another request it is refused.",
+        },
+    })
+}
+
+fn headers() -> Value {
+    json!({
+        "X-Correlation-Id": {
+            "description": "The request's id, as in the logs. A client may send one of its own.",
+            "schema": reference("schemas", "CorrelationId"),
+        },
+    })
+}
+
+fn responses(problem: &Value) -> Value {
+    json!({
+        "Problem": { "description": "What went wrong.", "content": { "application/problem+json": { "schema": problem } } },
+    })
+}
+
+fn security_schemes() -> Value {
+    json!({
+        "cookie": {
+            "type": "apiKey", "in": "cookie", "name": "__Host-postil",
+            "description": "Set by `POST /session`. Requests that change something also need `X-Postil-Csrf: 1` and an \
+                Origin that is Postil's own.",
+        },
+        "bearer": {
+            "type": "http", "scheme": "bearer",
+            "description": "The session token of an embedded widget, from `POST /embed/token`.",
+        },
+        "apiKey": { "type": "http", "scheme": "bearer", "description": "An ERP's API key, `pk_…`." },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_in_the_document_and_nothing_else() {
+        let document = document();
+        let mut operations = 0;
+        for route in table::routes() {
+            let operation = &document["paths"][&route.path][route.method.as_str().to_ascii_lowercase()];
+            assert_eq!(operation["operationId"], route.operation, "{}", route.path);
+            assert!(operation["responses"][route.success.to_string()].is_object(), "{}", route.operation);
+            let names: Vec<_> = route.path.split('/').filter(|part| part.starts_with('{')).collect();
+            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+            let in_path = parameters.iter().filter(|parameter| parameter["in"] == "path").count();
+            assert_eq!(in_path, names.len(), "{}: the path's parameters", route.operation);
+            assert!(TAGS.iter().any(|(tag, _)| *tag == route.tag), "{}", route.tag);
+            operations += 1;
+        }
+        let written: usize = document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len()).sum();
+        assert_eq!(written, operations);
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        fn walk(value: &Value, document: &Value) {
+            match value {
+                Value::Object(object) => {
+                    if let Some(reference) = object.get("$ref").and_then(Value::as_str) {
+                        let pointer = reference.strip_prefix('#').expect("references stay inside");
+                        assert!(document.pointer(pointer).is_some(), "{reference}");
+                    }
+                    object.values().for_each(|value| walk(value, document));
+                }
+                Value::Array(list) => list.iter().for_each(|value| walk(value, document)),
+                _ => {}
+            }
+        }
+        walk(document(), document());
+    }
+
+    #[test]
+    fn a_send_names_its_refusals() {
+        let send = &document()["paths"]["/api/v1/messages"]["post"];
+        let text = send["responses"]["422"]["description"].as_str().unwrap();
+        assert!(text.contains("`reply_too_deep`") && text.contains("`idempotency_mismatch`"), "{text}");
+        assert_eq!(send["requestBody"]["content"]["application/json"]["schema"]["$ref"], "#/components/schemas/SendMessage");
+    }
+}

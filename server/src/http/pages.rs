@@ -1,0 +1,140 @@
+//! The app's pages: `/sign-in`, `/messages`, `/messages/{conversation}` and `/widget`.
+//!
+//! The crate `app` renders; here are the request's loader, its nonce and its Content-Security-Policy. A page that can't
+//! be rendered is a refusal like any other. No path or redirect is made of what a client sent: `app` names its own.
+
+use std::sync::Arc;
+
+use app::{BoxFuture, Loader, Page, Rendered};
+use axum::{
+    Router,
+    extract::{Request, State},
+    response::{Html, IntoResponse, Redirect, Response},
+    routing::get,
+};
+use http::{HeaderValue, header};
+use postil::{
+    backend::{
+        caller::Credentials,
+        service::{ServiceError, Services},
+    },
+    clock::Timestamp,
+    ids::{CompanyId, ConversationId},
+    wire::{
+        Code, ConversationDetail, ConversationSummary, Launcher, ListConversations, ListMessages, Me, MessagePage,
+        Page as ListPage, Problem,
+    },
+};
+
+use super::{
+    Refusal, credentials,
+    security::{self, Framing},
+};
+use crate::{config::Origin, demo, state::App};
+
+pub(super) fn router() -> Router<App> {
+    Router::new()
+        .route("/sign-in", get(page))
+        .route("/messages", get(page))
+        .route("/messages/{conversation}", get(page))
+        .route("/widget", get(page))
+}
+
+async fn page(State(app): State<App>, request: Request) -> Result<Response, Refusal> {
+    let (parts, _) = request.into_parts();
+    let query = parts.uri.query().unwrap_or_default();
+    let page = Page::parse(parts.uri.path(), query).ok_or(Refusal::new(Code::NotFound))?;
+    let framing = framing(&app, &page).await?;
+    let who = credentials::read(&parts, &app.config().web.origin)?;
+    // What a query says about the company is a hint for the widget, no statement about the session.
+    let loader = RequestLoader { services: app.services().clone(), who: Credentials { company: None, ..who } };
+    let nonce = app.random();
+    match app::render(page, Arc::new(loader), &nonce, app.site().assets()).await.map_err(Refusal::of)? {
+        Rendered::Redirect(path) => Ok(Redirect::to(&path).into_response()),
+        Rendered::Html(html) => {
+            let policy = security::page_policy(&nonce, &app.config().web.origin, &framing);
+            let policy = HeaderValue::try_from(policy).map_err(|_| Refusal::new(Code::Internal))?;
+            Ok(([(header::CONTENT_SECURITY_POLICY, policy)], Html(html)).into_response())
+        }
+    }
+}
+
+/// Only the widget may be framed, and only by pages of the company that it is asked for.
+async fn framing(app: &App, page: &Page) -> Result<Framing, Refusal> {
+    match page {
+        Page::Widget(widget) => match widget.company {
+            Some(company) => framing_of(app, company).await,
+            None => Ok(Framing::Nobody),
+        },
+        _ => Ok(Framing::Nobody),
+    }
+}
+
+async fn framing_of(app: &App, company: CompanyId) -> Result<Framing, Refusal> {
+    let named = app.services().embed_origins(company).await?;
+    // What the database holds is checked once more: a `*` or a `;` in it would open the policy.
+    let mut origins: Vec<Origin> = named.iter().filter_map(|origin| Origin::parse(origin)).collect();
+    origins.extend(demo::origin(app.config()));
+    Ok(Framing::Origins(origins))
+}
+
+/// Reads on behalf of one request, through the same use cases as REST.
+struct RequestLoader {
+    services: Services,
+    who: Credentials,
+}
+
+impl RequestLoader {
+    fn problem(&self, error: ServiceError) -> Problem {
+        Refusal::from(error).problem(self.who.correlation)
+    }
+}
+
+/// `None` for what is not there, or may not be seen.
+fn found<T>(result: Result<T, ServiceError>, absent: Code) -> Result<Option<T>, ServiceError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.as_code() == absent => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl Loader for RequestLoader {
+    fn now(&self) -> Timestamp {
+        self.services.now()
+    }
+
+    fn me(&self) -> BoxFuture<'_, Result<Option<Me>, Problem>> {
+        Box::pin(async {
+            if self.who.proof.is_none() {
+                return Ok(None);
+            }
+            found(self.services.get_me(&self.who).await, Code::Unauthenticated).map_err(|error| self.problem(error))
+        })
+    }
+
+    fn conversations(&self) -> BoxFuture<'_, Result<ListPage<ConversationSummary>, Problem>> {
+        Box::pin(async {
+            let query = ListConversations::default();
+            self.services.list_conversations(&self.who, &query).await.map_err(|error| self.problem(error))
+        })
+    }
+
+    fn conversation(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<ConversationDetail>, Problem>> {
+        Box::pin(async move {
+            found(self.services.get_conversation(&self.who, id).await, Code::NotFound)
+                .map_err(|error| self.problem(error))
+        })
+    }
+
+    fn messages(&self, id: ConversationId) -> BoxFuture<'_, Result<MessagePage, Problem>> {
+        Box::pin(async move {
+            let query = ListMessages { conversation_id: Some(id), ..ListMessages::default() };
+            self.services.list_messages(&self.who, &query).await.map_err(|error| self.problem(error))
+        })
+    }
+
+    fn launcher(&self) -> BoxFuture<'_, Result<Launcher, Problem>> {
+        Box::pin(async { self.services.get_launcher(&self.who).await.map_err(|error| self.problem(error)) })
+    }
+}

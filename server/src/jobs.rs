@@ -1,0 +1,48 @@
+//! The job loop: `postil work` runs nothing else, `postil serve` runs one beside everything.
+//!
+//! Only the pace is here; what a job is and does is in [`postil::backend::jobs`]. Jobs are leased rows of a table, so any
+//! number of workers may run.
+
+use std::time::Duration;
+
+use postil::backend::{jobs, service::Services, store::StoreError};
+use tokio::time::{self, Instant};
+
+use crate::lifecycle::Lifecycle;
+
+/// Wait between two looks at an empty table.
+const IDLE: Duration = Duration::from_secs(1);
+/// Wait after the database could not be asked.
+const AWAY: Duration = Duration::from_secs(5);
+/// How often expired rows are forgotten.
+const PURGE: Duration = Duration::from_hours(1);
+
+/// Works until the process stops. `name` tells this worker's leases from others'.
+pub async fn run(services: Services, lifecycle: Lifecycle, name: String) {
+    tracing::info!("worker {name} waits for jobs");
+    let mut purge_at = Instant::now();
+    while !lifecycle.stopping().is_cancelled() {
+        let pause = match round(&services, &name, &mut purge_at).await {
+            Ok(0) => IDLE,
+            Ok(_) => Duration::ZERO,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the job table can't be asked");
+                AWAY
+            }
+        };
+        tokio::select! {
+            () = time::sleep(pause) => {}
+            () = lifecycle.stopping().cancelled() => {}
+        }
+    }
+}
+
+/// Does what is due; how many jobs that was.
+async fn round(services: &Services, name: &str, purge_at: &mut Instant) -> Result<usize, StoreError> {
+    if *purge_at <= Instant::now() {
+        let gone = jobs::purge(services, services.now()).await?;
+        tracing::debug!(gone, "expired rows forgotten");
+        *purge_at = Instant::now() + PURGE;
+    }
+    jobs::run_due(services, name).await
+}
