@@ -1,0 +1,193 @@
+//! Rights have changed: open sockets are judged again, at once.
+//!
+//! What a person could see before and can't see now is named in one `access.revoked`, computed from facts that the hub had
+//! at hand, so that it names nothing which that person could not know. Where the hub does not have the facts, and wherever
+//! a role or a policy changed, a `resync` follows: the client loads afresh, and the database answers with what is left.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use postil::{
+    access::{Action, Resource, Rule},
+    backend::store::LogEvent,
+    domain::{ConversationKind, RecordKey},
+    ids::{ConversationId, UserId},
+    wire::{CloseCode, ServerFrame},
+};
+
+use super::{Company, written};
+use crate::ws::{
+    ledger::{Audience, LedgerError, Member},
+    sight::Sight,
+};
+
+/// The rules that decide what this member sees. Equal rules, department and projects: equal sight.
+fn rules(member: &Member) -> Vec<&Rule> {
+    let seeing = [Action::ThreadRead, Action::MessageRead, Action::PresenceRead];
+    member
+        .policy
+        .rules
+        .iter()
+        .filter(|rule| rule.roles.contains(&member.subject.role) || rule.users.contains(&member.subject.user))
+        .filter(|rule| seeing.iter().any(|action| rule.actions.contains(action)))
+        .collect()
+}
+
+fn sees_the_same(a: &Member, b: &Member) -> bool {
+    a.subject.department == b.subject.department && a.subject.projects == b.subject.projects && rules(a) == rules(b)
+}
+
+impl Company {
+    pub(super) async fn access_changed(&mut self, event: &LogEvent) -> Result<(), LedgerError> {
+        match (event.user, event.conversation, &event.record) {
+            (Some(user), Some(conversation), _) => self.participation_changed(user, conversation, event.seq).await?,
+            (Some(user), None, _) => self.member_changed(user, event.seq).await?,
+            (None, _, Some(record)) => self.record_moved(&record.clone(), event.seq).await?,
+            (None, _, None) => self.policy_changed(event.seq).await?,
+        }
+        // A membership that ended took its sessions with it.
+        self.around.recheck.notify_one();
+        Ok(())
+    }
+
+    /// Somebody was taken out of a conversation, or taken in again.
+    async fn participation_changed(&mut self, user: UserId, conversation: ConversationId, seq: i64) -> Result<(), LedgerError> {
+        self.audiences.remove(&conversation);
+        if !self.viewers.contains_key(&user) {
+            return Ok(());
+        }
+        self.know_audiences(BTreeSet::from([conversation])).await?;
+        let audience = self.audiences.get(&conversation).cloned().flatten();
+        let cursor = self.cursor(seq);
+        let frame = match (&audience, self.viewers.get_mut(&user)) {
+            // Seeing a record's conversation does not depend on taking part in it.
+            (Some(audience), _) if audience.kind == ConversationKind::Record => return Ok(()),
+            (Some(audience), Some(viewer)) => viewer
+                .sight
+                .conversation(audience)
+                .then(|| ServerFrame::ConversationUpdated { cursor: cursor.clone(), conversation_id: conversation }),
+            _ => None,
+        };
+        let frame = frame.unwrap_or(ServerFrame::AccessRevoked {
+            cursor,
+            conversation_ids: vec![conversation],
+            records: Vec::new(),
+        });
+        self.tell_person(user, &frame);
+        Ok(())
+    }
+
+    /// Somebody's role, department, projects or membership changed.
+    async fn member_changed(&mut self, user: UserId, seq: i64) -> Result<(), LedgerError> {
+        if !self.viewers.contains_key(&user) {
+            return Ok(());
+        }
+        match self.around.ledger.member(self.id, user).await? {
+            None => self.end_where(|who, _| who == user, &CloseCode::AccessRevoked.into()),
+            Some(member) => self.judge_again(user, member, seq),
+        }
+        Ok(())
+    }
+
+    /// The company has another policy. Who is in which role did not change, so one reading of it serves everyone.
+    async fn policy_changed(&mut self, seq: i64) -> Result<(), LedgerError> {
+        let Some(someone) = self.viewers.keys().next().copied() else { return Ok(()) };
+        let Some(policy) = self.around.ledger.member(self.id, someone).await?.map(|member| member.policy) else {
+            // That one's membership has ended, which an event of its own tells: everyone is read by themselves.
+            for user in self.viewers.keys().copied().collect::<Vec<_>>() {
+                self.member_changed(user, seq).await?;
+            }
+            return Ok(());
+        };
+        for user in self.viewers.keys().copied().collect::<Vec<_>>() {
+            if let Some(viewer) = self.viewers.get(&user) {
+                let subject = viewer.sight.member().subject.clone();
+                self.judge_again(user, Member { subject, policy: Arc::clone(&policy) }, seq);
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_again(&mut self, user: UserId, member: Member, seq: i64) {
+        let cursor = self.cursor(seq);
+        let Some(viewer) = self.viewers.get_mut(&user) else { return };
+        let same = sees_the_same(viewer.sight.member(), &member);
+        let mut before = core::mem::replace(&mut viewer.sight, Sight::new(member));
+        if same {
+            return;
+        }
+        let now = &mut viewer.sight;
+        let conversation_ids: Vec<ConversationId> = self
+            .audiences
+            .values()
+            .flatten()
+            .filter(|audience| before.conversation(audience) && !now.conversation(audience))
+            .map(|audience| audience.conversation)
+            .collect();
+        let records: Vec<RecordKey> = self
+            .records
+            .iter()
+            .filter_map(|(key, resource)| Some((key, resource.as_ref()?)))
+            .filter(|(_, resource)| before.saw_record(resource) && !now.saw_record(resource))
+            .map(|(key, _)| key.clone())
+            .collect();
+        let presence_lost = before.presence() && !now.presence();
+        viewer.resync = true;
+        if !conversation_ids.is_empty() || !records.is_empty() {
+            self.tell_person(user, &ServerFrame::AccessRevoked { cursor, conversation_ids, records });
+        }
+        if presence_lost {
+            self.presence_unknown_to(user);
+        }
+    }
+
+    /// What policies look at in a record (owner, department, project) has changed: for everyone.
+    async fn record_moved(&mut self, key: &RecordKey, seq: i64) -> Result<(), LedgerError> {
+        let about: Vec<Arc<Audience>> = self
+            .audiences
+            .values()
+            .flatten()
+            .filter(|audience| matches!(&audience.resource, Resource::Record { key: of, .. } if of == key))
+            .cloned()
+            .collect();
+        let read = self.reread_record(key).await?;
+        let now = self.records.get(key).cloned().flatten();
+        // Facts that already are the new ones were read too late to tell what they were before.
+        let before = about.first().map(|audience| audience.resource.clone()).or(read).filter(|before| Some(before) != now.as_ref());
+        let conversation_ids: Vec<ConversationId> = about.iter().map(|audience| audience.conversation).collect();
+        let frame = ServerFrame::AccessRevoked { cursor: self.cursor(seq), conversation_ids, records: vec![key.clone()] };
+        let bytes = written(&frame);
+        let mut viewers = core::mem::take(&mut self.viewers);
+        for viewer in viewers.values_mut() {
+            let sees = now.as_ref().is_some_and(|now| viewer.sight.saw_record(now));
+            match &before {
+                _ if sees => {}
+                Some(before) if viewer.sight.saw_record(before) => Self::push(viewer, &bytes, || self.cursor(self.position)),
+                Some(_) => {}
+                // It may have been on this person's screen, or they may never have heard of it: its name stays untold.
+                None => viewer.resync = true,
+            }
+        }
+        self.viewers = viewers;
+        Ok(())
+    }
+
+    fn tell_person(&mut self, user: UserId, frame: &ServerFrame) {
+        let cursor = self.cursor(self.position);
+        if let Some(viewer) = self.viewers.get_mut(&user) {
+            Self::push(viewer, &written(frame), || cursor.clone());
+        }
+    }
+
+    /// Sends the pending `resync`s: one each, however many events asked for it.
+    pub(super) fn resync_those_who_need(&mut self) {
+        if !self.viewers.values().any(|viewer| viewer.resync) {
+            return;
+        }
+        let cursor = self.cursor(self.position);
+        let bytes = written(&ServerFrame::Resync { cursor: cursor.clone() });
+        for viewer in self.viewers.values_mut().filter(|viewer| viewer.resync) {
+            viewer.resync = false;
+            Self::push(viewer, &bytes, || cursor.clone());
+        }
+    }
+}

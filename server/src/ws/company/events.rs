@@ -1,0 +1,286 @@
+//! From the log to frames: in order, each event read and serialised once, judged for each person.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, atomic::Ordering},
+};
+
+use axum::extract::ws::Utf8Bytes;
+use postil::{
+    access::Resource,
+    backend::store::{EventKind, LogEvent},
+    domain::{ConversationKind, RecordKey},
+    ids::{ConversationId, MessageId, UserId},
+    limits,
+    wire::{Message, ServerFrame},
+};
+
+use super::{Carried, Company, written};
+use crate::ws::ledger::{Audience, LedgerError};
+
+/// The frame for an event about a message.
+pub(in crate::ws) fn message_frame(kind: EventKind, cursor: String, message: Message, reply_count: u32) -> Option<ServerFrame> {
+    Some(match kind {
+        EventKind::MessageCreated => ServerFrame::MessageCreated { cursor, message },
+        EventKind::MessageUpdated => ServerFrame::MessageUpdated { cursor, message },
+        EventKind::MessageDeleted => ServerFrame::MessageDeleted { cursor, message },
+        EventKind::ThreadReplyCreated => {
+            let root_id = message.root_id;
+            ServerFrame::ThreadReplyCreated { cursor, message, root_id, reply_count }
+        }
+        EventKind::ConversationUpdated | EventKind::RecordUpdated | EventKind::AccessChanged => return None,
+    })
+}
+
+pub(in crate::ws) const fn is_about_message(kind: EventKind) -> bool {
+    !matches!(kind, EventKind::ConversationUpdated | EventKind::RecordUpdated | EventKind::AccessChanged)
+}
+
+impl Company {
+    /// Considers what this process has just written; anything missing before it is read from the log.
+    pub(super) async fn advance(&mut self) {
+        self.own.retain(|seq, _| *seq > self.position);
+        let mut ready = Vec::new();
+        let mut next = self.position + 1;
+        while let Some(carried) = self.own.remove(&next) {
+            ready.push(carried);
+            next += 1;
+        }
+        if let Err(error) = self.consider(ready).await {
+            tracing::warn!(company = %self.id, %error, "events wait for the log to be readable");
+        }
+        if self.known > self.position {
+            self.look_or_wait().await;
+        }
+    }
+
+    /// Reads the log. A failure is not lost: the hub compares positions again in a second.
+    pub(super) async fn look_or_wait(&mut self) {
+        if let Err(error) = self.look().await {
+            tracing::warn!(company = %self.id, %error, "the hub can't read a company's log");
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), LedgerError> {
+        loop {
+            let events = self.around.ledger.events(self.id, self.position, limits::TAIL_BATCH_EVENTS).await?;
+            let more = events.len() >= limits::TAIL_BATCH_EVENTS as usize;
+            let Some(first) = events.first() else {
+                self.known = self.position;
+                return Ok(());
+            };
+            if first.seq != self.position + 1 {
+                // The log was cut: nobody can tell what was in between.
+                self.reach(first.seq - 1);
+                self.viewers.values_mut().for_each(|viewer| viewer.resync = true);
+            }
+            let carried = events
+                .into_iter()
+                .map(|event| {
+                    let message = self.own.remove(&event.seq).and_then(|own| own.message);
+                    Carried { event, message }
+                })
+                .collect();
+            self.consider(carried).await?;
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Considers events that follow each other and the position. What is considered stays so if a later one fails.
+    async fn consider(&mut self, mut events: Vec<Carried>) -> Result<(), LedgerError> {
+        let result = loop {
+            let run = events.iter().position(|one| !is_about_message(one.event.kind)).unwrap_or(events.len());
+            if run > 0 {
+                let rest = events.split_off(run);
+                if let Err(error) = self.messages(core::mem::replace(&mut events, rest)).await {
+                    break Err(error);
+                }
+            }
+            if events.is_empty() {
+                break Ok(());
+            }
+            let event = events.remove(0).event;
+            if let Err(error) = self.other(&event).await {
+                break Err(error);
+            }
+            self.reach(event.seq);
+        };
+        self.resync_those_who_need();
+        result
+    }
+
+    /// A run of events about messages: what is missing is read first, then nothing can fail.
+    async fn messages(&mut self, run: Vec<Carried>) -> Result<(), LedgerError> {
+        let last = run.last().map_or(self.position, |one| one.event.seq);
+        if self.viewers.is_empty() {
+            self.reach(last);
+            return Ok(());
+        }
+        let messages = self.load_messages(&run).await?;
+        let conversations: BTreeSet<ConversationId> = messages.values().map(|message| message.conversation_id).collect();
+        self.know_audiences(conversations).await?;
+        let linked = messages.values().filter_map(|message| message.link.as_ref()).map(|link| link.record.clone());
+        let logged = run.iter().filter_map(|one| one.event.record.clone());
+        self.know_records(linked.chain(logged).collect()).await?;
+        for Carried { event, .. } in run {
+            if let Some(message) = event.message.and_then(|id| messages.get(&id)) {
+                let replies = messages.get(&message.root_id).map_or(0, |root| root.reply_count);
+                self.show_message(&event, message, replies);
+            }
+        }
+        self.reach(last);
+        Ok(())
+    }
+
+    async fn load_messages(&self, run: &[Carried]) -> Result<HashMap<MessageId, Arc<Message>>, LedgerError> {
+        let mut known: HashMap<MessageId, Arc<Message>> = HashMap::new();
+        // One id may have several events in a run: only what was read after the last of them is true for all.
+        let mut count: HashMap<MessageId, u32> = HashMap::new();
+        for id in run.iter().filter_map(|one| one.event.message) {
+            *count.entry(id).or_default() += 1;
+        }
+        for message in run.iter().filter_map(|one| one.message.as_ref()) {
+            if count.get(&message.id) == Some(&1) {
+                known.insert(message.id, Arc::clone(message));
+            }
+        }
+        let mut missing: BTreeSet<MessageId> = count.into_keys().filter(|id| !known.contains_key(id)).collect();
+        // A reply's frame tells its root's count: the root is read with it, or after it.
+        missing.extend(known.values().filter(|message| message.parent_id.is_some()).map(|message| message.root_id));
+        while !missing.is_empty() {
+            let read = self.around.ledger.messages(self.id, missing.into_iter().collect()).await?;
+            let roots: BTreeSet<MessageId> =
+                read.iter().filter(|message| message.parent_id.is_some()).map(|message| message.root_id).collect();
+            known.extend(read.into_iter().map(|message| (message.id, Arc::new(message))));
+            missing = roots.into_iter().filter(|root| !known.contains_key(root)).collect();
+        }
+        Ok(known)
+    }
+
+    fn show_message(&mut self, event: &LogEvent, message: &Arc<Message>, replies: u32) {
+        let Some(audience) = self.audiences.get(&message.conversation_id).cloned().flatten() else { return };
+        let governing = match message.link.as_ref().map(|link| &link.record).or(event.record.as_ref()) {
+            None => Resource::Unlinked,
+            // A record that is gone hides what is said about it.
+            Some(key) => match self.records.get(key).cloned().flatten() {
+                Some(resource) => resource,
+                None => return,
+            },
+        };
+        let mut bytes: Option<Utf8Bytes> = None;
+        let mut viewers = core::mem::take(&mut self.viewers);
+        for viewer in Self::around_of(&mut viewers, &audience) {
+            if !viewer.sight.message(&audience, &governing) {
+                continue;
+            }
+            // Written only if someone may see it, and then once.
+            if bytes.is_none() {
+                let frame = message_frame(event.kind, self.cursor(event.seq), Message::clone(message), replies);
+                bytes = frame.as_ref().map(written);
+            }
+            if let Some(bytes) = &bytes {
+                Self::push(viewer, bytes, || self.cursor(self.position));
+            }
+        }
+        self.viewers = viewers;
+    }
+
+    /// Those who come into question: a group has its participants, a record's conversation the whole company.
+    pub(super) fn around_of<'a>(
+        viewers: &'a mut HashMap<UserId, super::Viewer>,
+        audience: &'a Audience,
+    ) -> Box<dyn Iterator<Item = &'a mut super::Viewer> + 'a> {
+        let few = audience.kind != ConversationKind::Record;
+        Box::new(
+            viewers
+                .iter_mut()
+                .filter(move |(user, _)| !few || audience.participants.contains(user))
+                .map(|(_, viewer)| viewer),
+        )
+    }
+
+    async fn other(&mut self, event: &LogEvent) -> Result<(), LedgerError> {
+        match event.kind {
+            EventKind::AccessChanged => {
+                self.shared.epoch.fetch_add(1, Ordering::AcqRel);
+                self.access_changed(event).await?;
+            }
+            EventKind::ConversationUpdated => {
+                let Some(conversation) = event.conversation else { return Ok(()) };
+                self.audiences.remove(&conversation);
+                self.know_audiences(BTreeSet::from([conversation])).await?;
+                let frame = ServerFrame::ConversationUpdated { cursor: self.cursor(event.seq), conversation_id: conversation };
+                self.tell_conversation(conversation, &written(&frame), None);
+            }
+            EventKind::RecordUpdated => {
+                let Some(key) = event.record.clone() else { return Ok(()) };
+                self.reread_record(&key).await?;
+                let frame = ServerFrame::RecordUpdated { cursor: self.cursor(event.seq), record: key.clone() };
+                let bytes = written(&frame);
+                let Some(Some(resource)) = self.records.get(&key).cloned() else { return Ok(()) };
+                let mut viewers = core::mem::take(&mut self.viewers);
+                for viewer in viewers.values_mut().filter(|viewer| viewer.sight.saw_record(&resource)) {
+                    Self::push(viewer, &bytes, || self.cursor(self.position));
+                }
+                self.viewers = viewers;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Queues a frame for everyone who sees a conversation, except one.
+    pub(super) fn tell_conversation(&mut self, conversation: ConversationId, bytes: &Utf8Bytes, except: Option<UserId>) {
+        let Some(audience) = self.audiences.get(&conversation).cloned().flatten() else { return };
+        let mut viewers = core::mem::take(&mut self.viewers);
+        for viewer in Self::around_of(&mut viewers, &audience) {
+            if except != Some(viewer.sight.member().subject.user) && viewer.sight.conversation(&audience) {
+                Self::push(viewer, bytes, || self.cursor(self.position));
+            }
+        }
+        self.viewers = viewers;
+    }
+
+    /// Reads the facts of conversations that are not known yet. One that does not exist is known as that.
+    pub(super) async fn know_audiences(&mut self, wanted: BTreeSet<ConversationId>) -> Result<(), LedgerError> {
+        if self.audiences.len() >= limits::HUB_FACTS_MAX {
+            self.audiences.clear();
+        }
+        let missing: Vec<ConversationId> = wanted.into_iter().filter(|id| !self.audiences.contains_key(id)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let found = self.around.ledger.audiences(self.id, missing.clone()).await?;
+        self.audiences.extend(missing.into_iter().map(|id| (id, None)));
+        self.audiences.extend(found.into_iter().map(|audience| (audience.conversation, Some(Arc::new(audience)))));
+        Ok(())
+    }
+
+    async fn know_records(&mut self, wanted: BTreeSet<RecordKey>) -> Result<(), LedgerError> {
+        if self.records.len() >= limits::HUB_FACTS_MAX {
+            self.records.clear();
+        }
+        let missing: Vec<RecordKey> = wanted.into_iter().filter(|key| !self.records.contains_key(key)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let found = self.around.ledger.records(self.id, missing.clone()).await?;
+        self.records.extend(missing.into_iter().map(|key| (key, None)));
+        self.records.extend(found.into_iter().map(|(key, resource)| (key, Some(resource))));
+        Ok(())
+    }
+
+    /// Reads the facts of one record again, and forgets what followed from the old ones, which it returns.
+    pub(super) async fn reread_record(&mut self, key: &RecordKey) -> Result<Option<Resource>, LedgerError> {
+        let found = self.around.ledger.records(self.id, vec![key.clone()]).await?;
+        let now = found.into_iter().next().map(|(_, resource)| resource);
+        let before = self.records.insert(key.clone(), now).flatten();
+        self.viewers.values_mut().for_each(|viewer| viewer.sight.forget(key));
+        self.audiences.retain(|_, audience| {
+            !matches!(audience.as_ref().map(|audience| &audience.resource), Some(Resource::Record { key: of, .. }) if of == key)
+        });
+        Ok(before)
+    }
+}

@@ -1,0 +1,387 @@
+//! One company's part of the hub: a task that owns the company's position in its log, its sockets on this node and what
+//! decides about them. Everything that concerns the company passes through it in order, so that no lock and no race stands
+//! between an event, a verdict and a queue.
+//!
+//! * `events`: from the log to frames;
+//! * `access`: what becomes of open sockets when someone's rights change;
+//! * `whisper`: receipts, typing and presence, which may be lost.
+
+mod access;
+mod events;
+mod whisper;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use axum::extract::ws::Utf8Bytes;
+use postil::{
+    access::Resource,
+    backend::{
+        bus::{Bus, Inbound, PresenceChange, Signal},
+        crypto::{Sealer, seal::Purpose},
+        store::LogEvent,
+    },
+    clock::Clock,
+    domain::RecordKey,
+    ids::{CompanyId, ConnectionId, ConversationId, SessionId, UserId},
+    limits,
+    wire::{CloseCode, Message, ServerFrame},
+};
+use tokio::{
+    sync::{Notify, mpsc, oneshot},
+    time::{self, Duration},
+};
+
+pub(super) use self::{
+    events::{is_about_message, message_frame},
+    whisper::presence_frame,
+};
+use self::whisper::Whispers;
+use super::{
+    ledger::{Audience, Ledger, LedgerError, Member},
+    sight::Sight,
+};
+
+/// Commands taken from the queue at once.
+const BATCH: usize = 256;
+
+/// How the hub ends a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ending {
+    /// Why.
+    pub code: CloseCode,
+    /// For [`CloseCode::TooSlow`]: where the stream stands for the client that loads afresh.
+    pub resync: Option<String>,
+}
+
+impl From<CloseCode> for Ending {
+    fn from(code: CloseCode) -> Self {
+        Self { code, resync: None }
+    }
+}
+
+/// A socket that wants to be let in.
+#[derive(Debug)]
+pub(super) struct Admission {
+    pub connection: ConnectionId,
+    pub session: SessionId,
+    pub member: Member,
+    /// [`Shared::epoch`] from before `member` was read: if it has moved since, the member is read again.
+    pub epoch: u64,
+    /// Where to resume.
+    pub cursor: Option<i64>,
+    pub queue: mpsc::Sender<Utf8Bytes>,
+    pub ended: oneshot::Sender<Ending>,
+    pub reply: oneshot::Sender<Admitted>,
+}
+
+/// It is in: every event after `at` goes into its queue.
+#[derive(Clone, Debug)]
+pub(super) struct Admitted {
+    pub at: i64,
+    /// Whom it was let in as.
+    pub member: Member,
+    /// Whether the events after the client's cursor, up to `at`, can be replayed.
+    pub resumable: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Command {
+    Admit(Box<Admission>),
+    Leave { user: UserId, connection: ConnectionId },
+    Watch { user: UserId, connection: ConnectionId, users: Box<[UserId]>, allowed: oneshot::Sender<bool> },
+    Typing { user: UserId, conversation: ConversationId },
+    Inbound(Box<Inbound>),
+    /// Compare with the log.
+    Look,
+    EndSession { session: SessionId, code: CloseCode },
+    /// Nobody knows who is there.
+    PresenceLost,
+    /// Whom anyone watches.
+    Watched(oneshot::Sender<Vec<UserId>>),
+    /// What they are, read afresh.
+    Presence(Vec<PresenceChange>),
+}
+
+/// What the hub reads of a company from outside.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// Position of the last event considered.
+    pub position: AtomicI64,
+    /// Counts `access.changed`; 0 until the position is known.
+    pub epoch: AtomicU64,
+    /// Commands were dropped for want of room: look at the log.
+    pub dirty: Notify,
+}
+
+/// What a company's task needs from around it.
+#[derive(Clone)]
+pub(super) struct Surroundings {
+    pub bus: Bus,
+    pub ledger: Arc<dyn Ledger>,
+    pub sealer: Sealer,
+    pub clock: Arc<dyn Clock>,
+    /// Asks the hub to read the sessions again.
+    pub recheck: Arc<Notify>,
+}
+
+#[derive(Debug)]
+struct Socket {
+    connection: ConnectionId,
+    session: SessionId,
+    queue: mpsc::Sender<Utf8Bytes>,
+    ended: Option<oneshot::Sender<Ending>>,
+    /// Whom it shows, sorted.
+    watch: Box<[UserId]>,
+}
+
+impl Socket {
+    fn end(&mut self, ending: Ending) {
+        if let Some(ended) = self.ended.take() {
+            // A socket that has gone by itself needs no ending.
+            let _ = ended.send(ending);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Viewer {
+    sight: Sight,
+    sockets: Vec<Socket>,
+    /// Lost sight of something that we can't name: tell it to load afresh, once, when this batch is through.
+    resync: bool,
+}
+
+/// An event, and the message it is about if this process has just written it.
+struct Carried {
+    event: LogEvent,
+    message: Option<Arc<Message>>,
+}
+
+pub(super) struct Company {
+    id: CompanyId,
+    around: Surroundings,
+    shared: Arc<Shared>,
+    position: i64,
+    /// The log reaches at least to here.
+    known: i64,
+    /// Events of this process, by position, that wait for the ones before them.
+    own: BTreeMap<i64, Carried>,
+    viewers: HashMap<UserId, Viewer>,
+    audiences: HashMap<ConversationId, Option<Arc<Audience>>>,
+    records: HashMap<RecordKey, Option<Resource>>,
+    whispers: Whispers,
+}
+
+impl Company {
+    pub fn new(id: CompanyId, around: Surroundings, shared: Arc<Shared>) -> Self {
+        Self {
+            id,
+            around,
+            shared,
+            position: 0,
+            known: 0,
+            own: BTreeMap::new(),
+            viewers: HashMap::new(),
+            audiences: HashMap::new(),
+            records: HashMap::new(),
+            whispers: Whispers::default(),
+        }
+    }
+
+    /// Runs until the hub drops the other end of `commands`, which it does with the company's last socket.
+    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        // First the subscription, then the position: what is published in between is heard, and known already.
+        let _subscription = self.around.bus.subscribe(self.id);
+        while let Err(error) = self.begin().await {
+            tracing::warn!(company = %self.id, %error, "the hub can't read the end of a company's log");
+            tokio::select! {
+                () = time::sleep(Duration::from_millis(limits::TAIL_POLL_MS)) => {}
+                // Those who wait for admission give up by themselves.
+                () = commands_closed(&commands) => return,
+            }
+        }
+        let shared = Arc::clone(&self.shared);
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let flush = self.whispers.due();
+            tokio::select! {
+                taken = commands.recv_many(&mut batch, BATCH) => {
+                    if taken == 0 {
+                        return;
+                    }
+                    self.take(&mut batch).await;
+                }
+                () = shared.dirty.notified() => self.look_or_wait().await,
+                () = at(flush), if flush.is_some() => self.whispers_flush().await,
+            }
+        }
+    }
+
+    async fn begin(&mut self) -> Result<(), LedgerError> {
+        let tails = self.around.ledger.tails(vec![self.id]).await?;
+        self.reach(tails.first().map_or(0, |(_, seq)| *seq));
+        // Members read before this moment may lack changes that the position is already past.
+        self.shared.epoch.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+
+    fn reach(&mut self, position: i64) {
+        self.position = position;
+        self.known = self.known.max(position);
+        self.shared.position.store(position, Ordering::Release);
+    }
+
+    async fn take(&mut self, batch: &mut Vec<Command>) {
+        let mut arrivals = Vec::new();
+        let mut look = false;
+        for command in batch.drain(..) {
+            match command {
+                Command::Admit(admission) => arrivals.push(admission),
+                Command::Leave { user, connection } => self.leave(user, connection),
+                Command::Watch { user, connection, users, allowed } => {
+                    let answer = self.watch(user, connection, users);
+                    // Whoever asked may have gone.
+                    let _ = allowed.send(answer);
+                }
+                Command::Typing { user, conversation } => self.typing_from(user, conversation).await,
+                Command::Inbound(inbound) => self.hear(*inbound).await,
+                Command::Look => {
+                    look = true;
+                    self.prune();
+                }
+                Command::EndSession { session, code } => {
+                    self.end_where(|_, socket| socket.session == session, &code.into());
+                }
+                Command::PresenceLost => self.presence_lost(),
+                Command::Watched(reply) => {
+                    let _ = reply.send(self.watched());
+                }
+                Command::Presence(changes) => self.whispers.presence(changes),
+            }
+        }
+        self.advance().await;
+        // A client that resumes is let in at the very end of the log: what its rights were read from has then been told.
+        if look || arrivals.iter().any(|arrival| arrival.cursor.is_some()) {
+            self.look_or_wait().await;
+        }
+        for arrival in arrivals {
+            self.admit(*arrival).await;
+        }
+    }
+
+    async fn hear(&mut self, inbound: Inbound) {
+        match inbound.signal {
+            Signal::Event(event) => {
+                self.known = self.known.max(event.seq);
+                // Another node's pointer says only that there is something to read: believed as it is, a forged one could
+                // name a message under a record that its reader may see.
+                if inbound.own && event.seq > self.position && self.own.len() < limits::REPLAY_EVENTS_MAX as usize {
+                    self.own.insert(event.seq, Carried { event, message: inbound.message });
+                }
+            }
+            Signal::Receipt { conversation, user, seq } => self.whispers.receipt(conversation, user, seq),
+            Signal::Typing { conversation, user } => self.typing(conversation, user).await,
+            Signal::Presence { changes } => self.whispers.presence(changes),
+            Signal::SessionEnded { .. } => self.around.recheck.notify_one(),
+        }
+    }
+
+    async fn admit(&mut self, arrival: Admission) {
+        let Admission { connection, session, mut member, epoch, cursor, queue, ended, reply } = arrival;
+        let user = member.subject.user;
+        if epoch != self.shared.epoch.load(Ordering::Acquire) {
+            match self.around.ledger.member(self.id, user).await {
+                Ok(Some(now)) => member = now,
+                Ok(None) => {
+                    let _ = ended.send(CloseCode::AccessRevoked.into());
+                    return;
+                }
+                // No answer is an answer: the socket tries again.
+                Err(error) => return tracing::warn!(company = %self.id, %error, "the hub can't read a member"),
+            }
+        }
+        let resumable = cursor.is_some_and(|cursor| {
+            cursor <= self.position && self.position - cursor <= i64::from(limits::REPLAY_EVENTS_MAX)
+        });
+        let admitted = Admitted { at: self.position, member: member.clone(), resumable };
+        if reply.send(admitted).is_err() {
+            return;
+        }
+        let viewer = self
+            .viewers
+            .entry(user)
+            .or_insert_with(|| Viewer { sight: Sight::new(member), sockets: Vec::new(), resync: false });
+        viewer.sockets.push(Socket { connection, session, queue, ended: Some(ended), watch: Box::default() });
+    }
+
+    fn leave(&mut self, user: UserId, connection: ConnectionId) {
+        if let Some(viewer) = self.viewers.get_mut(&user) {
+            viewer.sockets.retain(|socket| socket.connection != connection);
+            if viewer.sockets.is_empty() {
+                self.viewers.remove(&user);
+            }
+        }
+    }
+
+    /// Forgets sockets whose leaving found no room in the queue.
+    fn prune(&mut self) {
+        for viewer in self.viewers.values_mut() {
+            viewer.sockets.retain(|socket| !socket.queue.is_closed());
+        }
+        self.viewers.retain(|_, viewer| !viewer.sockets.is_empty());
+    }
+
+    fn end_where(&mut self, mut ends: impl FnMut(UserId, &Socket) -> bool, ending: &Ending) {
+        for (user, viewer) in &mut self.viewers {
+            viewer.sockets.retain_mut(|socket| {
+                let ends = ends(*user, socket);
+                if ends {
+                    socket.end(ending.clone());
+                }
+                !ends
+            });
+        }
+        self.viewers.retain(|_, viewer| !viewer.sockets.is_empty());
+    }
+
+    /// Where the stream stands after `position`, for clients.
+    fn cursor(&self, position: i64) -> String {
+        self.around.sealer.cursor(Purpose::EventCursor, self.id, &position)
+    }
+
+    /// Queues a frame for all of a person's sockets. One without room has lost something: it ends, and loads afresh.
+    fn push(viewer: &mut Viewer, frame: &Utf8Bytes, resync: impl Fn() -> String) {
+        viewer.sockets.retain_mut(|socket| match socket.queue.try_send(frame.clone()) {
+            Ok(()) => true,
+            Err(mpsc::error::TrySendError::Closed(_)) => false,
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                socket.end(Ending { code: CloseCode::TooSlow, resync: Some(resync()) });
+                false
+            }
+        });
+    }
+}
+
+/// A frame as it travels; the bytes are shared by all sockets that get it.
+pub(super) fn written(frame: &ServerFrame) -> Utf8Bytes {
+    serde_json::to_string(frame).expect("a frame is plain data").into()
+}
+
+async fn at(moment: Option<time::Instant>) {
+    match moment {
+        Some(moment) => time::sleep_until(moment).await,
+        None => core::future::pending().await,
+    }
+}
+
+async fn commands_closed(commands: &mpsc::Receiver<Command>) {
+    while !commands.is_closed() {
+        time::sleep(Duration::from_millis(50)).await;
+    }
+}
