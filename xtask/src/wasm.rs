@@ -72,6 +72,10 @@ pub struct Options {
 
 pub fn build(options: Options) -> Result<()> {
     let site = repo::site_dir();
+    fs::create_dir_all(repo::root().join("target"))?;
+    // One build at a time per checkout; whoever waited usually finds the work done. The lock ends with the process.
+    let lock = fs::File::create(site.with_extension("lock"))?;
+    lock.lock().context("can't lock target/site.lock")?;
     let inputs = inputs_hash(options)?;
     if fs::read_to_string(site.join(".inputs")).is_ok_and(|built| built == inputs) {
         eprintln!("browser bundle: nothing changed");
