@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     config::{Config, Log, Reader},
     http::openapi,
-    matrix, serve, telemetry,
+    matrix, serve, telemetry, ws,
 };
 
 /// Postil: secure messaging beside the records of an ERP.
@@ -38,6 +38,8 @@ enum Command {
     Seed,
     /// Prints the OpenAPI document
     Openapi,
+    /// Prints the AsyncAPI document of the socket
+    Asyncapi,
     /// Prints what each role may do, as a table
     PermissionsMatrix,
     /// Asks the server at POSTIL_LISTEN whether it is ready
@@ -77,6 +79,7 @@ fn run(command: Command) -> Result<()> {
         Command::Migrate => print(&runtime()?.block_on(serve::migrate())?),
         Command::Seed => print(&runtime()?.block_on(serve::seed())?),
         Command::Openapi => print(&openapi::text()),
+        Command::Asyncapi => print(&format!("{:#}\n", ws::asyncapi())),
         Command::PermissionsMatrix => print(&matrix::document()),
         Command::Health => health(),
     }

@@ -24,3 +24,4 @@ pub mod matrix;
 mod serve;
 pub mod state;
 pub mod telemetry;
+pub mod ws;

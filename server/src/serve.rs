@@ -23,6 +23,7 @@ use crate::{
     lifecycle::Lifecycle,
     listen,
     state::App,
+    ws::Realtime,
 };
 
 /// Begins every key in Redis.
@@ -54,18 +55,19 @@ fn worker_name() -> String {
 /// When it can't begin: no bundle, no database, walls with a hole, a port that is taken.
 pub async fn serve(config: Config) -> Result<()> {
     let site = Site::load(&config.web.site)?;
-    let (services, driver, _inbox) = connect(&config).await?;
+    let (services, driver, inbox) = connect(&config).await?;
     let address = config.web.listen;
     let listener = TcpListener::bind(address).await.with_context(|| format!("can't listen at {address}"))?;
     let lifecycle = Lifecycle::new();
     lifecycle.listen_for_signals().context("can't listen for signals")?;
     lifecycle.background("bus", driver.run());
     lifecycle.background("jobs", jobs::run(services.clone(), lifecycle.clone(), worker_name()));
+    let realtime = Realtime::start(&services, inbox, &config.web.origin, &lifecycle);
     tracing::info!("serving {} at {address}", config.web.origin);
     if config.web.demo {
         tracing::warn!("POSTIL_DEMO is on: anybody on this machine can be anybody");
     }
-    let app = App::new(config, services.clone(), site, lifecycle.clone());
+    let app = App::new(config, services.clone(), site, realtime, lifecycle.clone());
     listen::serve(listener, app).await;
     lifecycle.finish().await;
     services.store().close().await;

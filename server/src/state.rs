@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use axum::extract::FromRef;
 use postil::{backend::service::Services, ids::CorrelationId};
 
-use crate::{config::Config, http::site::Site, lifecycle::Lifecycle};
+use crate::{config::Config, http::site::Site, lifecycle::Lifecycle, ws::Realtime};
 
 /// The state of the router.
 #[derive(Clone)]
@@ -14,14 +15,21 @@ struct Inner {
     config: Config,
     services: Services,
     site: Site,
+    realtime: Realtime,
     lifecycle: Lifecycle,
+}
+
+impl FromRef<App> for Realtime {
+    fn from_ref(app: &App) -> Self {
+        app.0.realtime.clone()
+    }
 }
 
 impl App {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(config: Config, services: Services, site: Site, lifecycle: Lifecycle) -> Self {
-        Self(Arc::new(Inner { config, services, site, lifecycle }))
+    pub fn new(config: Config, services: Services, site: Site, realtime: Realtime, lifecycle: Lifecycle) -> Self {
+        Self(Arc::new(Inner { config, services, site, realtime, lifecycle }))
     }
 
     /// The settings.

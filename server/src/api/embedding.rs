@@ -13,11 +13,12 @@ use crate::{
         Answer, Body, Refusal,
         address::ClientAddress,
         credentials::{Anybody, Signed},
-        describe::Operation,
+        describe::{Auth, Operation},
         openapi,
         table::Route,
     },
     state::App,
+    ws,
 };
 
 pub(super) fn routes() -> Vec<Route> {
@@ -28,6 +29,8 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(POST, "/realtime/ticket", "create_ticket", create_ticket)
             .says("realtime", "A way to open a socket where cookies do not reach: one use, half a minute.")
             .can_fail(super::FORBIDDEN),
+        Route::described_by(GET, "/realtime", "open_realtime", ws::realtime, Box::new(describe_realtime))
+            .says("realtime", "Opens the socket, by cookie from our own pages or by ticket; see the AsyncAPI document."),
         Route::described_by(GET, "/openapi.json", "get_openapi", get_openapi, Box::new(describe_document))
             .says("meta", "This document."),
     ]
@@ -50,6 +53,13 @@ async fn get_openapi() -> Response {
     let json = HeaderValue::from_static("application/json");
     let cache = HeaderValue::from_static("public, max-age=300");
     ([(header::CONTENT_TYPE, json), (header::CACHE_CONTROL, cache)], openapi::text()).into_response()
+}
+
+/// The socket's own frames are in the AsyncAPI document.
+fn describe_realtime(operation: &mut Operation<'_>) {
+    operation.auth = Auth::Session;
+    operation.success = 101;
+    operation.can_fail(&[Code::Unauthenticated, Code::CrossOrigin, Code::MalformedBody]);
 }
 
 fn describe_document(operation: &mut Operation<'_>) {
