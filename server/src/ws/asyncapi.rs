@@ -79,7 +79,12 @@ fn server_examples() -> Vec<ServerFrame> {
     let root = || message(5, None, "Can you release **INV-4711** today?");
     let reply = message(6, Some(5), "Done, posted at noon.");
     vec![
-        ServerFrame::Welcome { connection_id: id(ConnectionId::PREFIX, 7), cursor: cursor(), resumed: true, server_time: AT },
+        ServerFrame::Welcome {
+            connection_id: id(ConnectionId::PREFIX, 7),
+            cursor: cursor(),
+            resumed: true,
+            server_time: AT,
+        },
         ServerFrame::MessageCreated { cursor: cursor(), message: root() },
         ServerFrame::MessageUpdated {
             cursor: cursor(),
@@ -87,11 +92,19 @@ fn server_examples() -> Vec<ServerFrame> {
         },
         ServerFrame::MessageDeleted {
             cursor: cursor(),
-            message: Message { body: String::new(), text: text::Document::default(), deleted_at: Some(AT.plus_s(90)), ..root() },
+            message: Message {
+                body: String::new(),
+                text: text::Document::default(),
+                deleted_at: Some(AT.plus_s(90)),
+                ..root()
+            },
         },
         ServerFrame::ThreadReplyCreated { cursor: cursor(), root_id: reply.root_id, message: reply, reply_count: 1 },
         ServerFrame::ConversationUpdated { cursor: cursor(), conversation_id: conversation() },
-        ServerFrame::RecordUpdated { cursor: cursor(), record: "plan/Q1-2027".parse().expect("a constant key is well formed") },
+        ServerFrame::RecordUpdated {
+            cursor: cursor(),
+            record: "plan/Q1-2027".parse().expect("a constant key is well formed"),
+        },
         ServerFrame::AccessRevoked {
             cursor: cursor(),
             conversation_ids: vec![conversation()],
@@ -101,7 +114,12 @@ fn server_examples() -> Vec<ServerFrame> {
         ServerFrame::PresenceChanged {
             changes: vec![
                 Presence { user_id: user(2), status: PresenceStatus::Online, as_of: AT, last_seen_at: None },
-                Presence { user_id: user(3), status: PresenceStatus::Offline, as_of: AT, last_seen_at: Some(AT.plus_s(-300)) },
+                Presence {
+                    user_id: user(3),
+                    status: PresenceStatus::Offline,
+                    as_of: AT,
+                    last_seen_at: Some(AT.plus_s(-300)),
+                },
             ],
         },
         ServerFrame::Typing { conversation_id: conversation(), user_id: user(3) },
@@ -169,7 +187,11 @@ pub fn asyncapi() -> Value {
     let in_channel: Map<String, Value> =
         by_name.keys().map(|name| (name.clone(), json!({ "$ref": format!("{component}/{name}") }))).collect();
     let side = |prefix: &str| -> Map<String, Value> {
-        by_name.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(name, value)| (name.clone(), value.clone())).collect()
+        by_name
+            .iter()
+            .filter(|(name, _)| name.starts_with(prefix))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     };
     json!({
         "asyncapi": "3.0.0",
@@ -223,7 +245,8 @@ mod tests {
     /// Whether `value` has the outline that `schema` asks for: required names, no unknown ones where that is refused, types.
     fn fits(value: &Value, schema: &Value, document: &Value) -> Result<(), String> {
         if let Some(path) = schema["$ref"].as_str() {
-            let target = document.pointer(path.trim_start_matches('#')).ok_or_else(|| format!("{path} leads nowhere"))?;
+            let target =
+                document.pointer(path.trim_start_matches('#')).ok_or_else(|| format!("{path} leads nowhere"))?;
             return fits(value, target, document);
         }
         for all in ["oneOf", "anyOf"] {
@@ -302,6 +325,6 @@ mod tests {
     fn the_committed_document_is_this_one() {
         let committed = include_str!("../../../docs/reference/asyncapi.json");
         let written = format!("{:#}\n", asyncapi());
-        assert!(committed == written, "write it anew: POSTIL_WRITE=1 is not needed, run `postil asyncapi`");
+        assert!(committed == written, "write it anew: `postil asyncapi > docs/reference/asyncapi.json`");
     }
 }

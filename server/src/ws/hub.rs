@@ -9,6 +9,12 @@ use std::{
     },
 };
 
+use super::{
+    company::{Admission, Admitted, Command, Company, Ending, Shared as CompanyShared, Surroundings},
+    leases::Leases,
+    ledger::{Guest, Ledger},
+};
+use crate::lifecycle::Lifecycle;
 use axum::extract::ws::Utf8Bytes;
 use postil::{
     backend::{
@@ -24,12 +30,6 @@ use tokio::{
     sync::{Notify, Semaphore, mpsc, oneshot},
     time::{self, Duration, Instant, MissedTickBehavior},
 };
-use super::{
-    company::{Admission, Admitted, Command, Company, Ending, Shared as CompanyShared, Surroundings},
-    leases::Leases,
-    ledger::{Guest, Ledger},
-};
-use crate::lifecycle::Lifecycle;
 
 /// Transitions waiting to be stored.
 const SEEN_QUEUE: usize = 1_024;
@@ -192,8 +192,9 @@ impl Hub {
     }
 
     /// Hands a company's task a command; whether it was taken. If not, the task looks at the log by itself.
-    fn send(&self, company: CompanyId, command: Command) -> bool {
-        let desk = self.registry(|all| all.companies.get(&company).map(|desk| (desk.commands.clone(), Arc::clone(&desk.shared))));
+    pub(super) fn send(&self, company: CompanyId, command: Command) -> bool {
+        let desk = self
+            .registry(|all| all.companies.get(&company).map(|desk| (desk.commands.clone(), Arc::clone(&desk.shared))));
         let Some((commands, shared)) = desk else { return false };
         let taken = commands.try_send(command).is_ok();
         if !taken {
@@ -225,8 +226,7 @@ impl Hub {
             Ok(None) => return Err(self.leave_again(company, user, session, Refused::Revoked)),
             Err(_) => return Err(self.leave_again(company, user, session, Refused::Away)),
         };
-        let admission =
-            Admission { connection, session, member, epoch, cursor, queue: to_queue, ended: to_end, reply };
+        let admission = Admission { connection, session, member, epoch, cursor, queue: to_queue, ended: to_end, reply };
         let wait = async {
             commands.send(Command::Admit(Box::new(admission))).await.map_err(|_| ())?;
             admitted.await.map_err(|_| ())
@@ -373,7 +373,9 @@ impl Hub {
                 Ok(tails) => {
                     for (company, tail) in tails {
                         let behind = self.registry(|all| {
-                            all.companies.get(&company).is_some_and(|desk| desk.shared.position.load(Ordering::Acquire) < tail)
+                            all.companies
+                                .get(&company)
+                                .is_some_and(|desk| desk.shared.position.load(Ordering::Acquire) < tail)
                         });
                         if behind {
                             self.send(company, Command::Look);
@@ -408,8 +410,8 @@ impl Hub {
     }
 
     async fn recheck_once(&self) {
-        let sitting: Vec<(SessionId, CompanyId, UserId)> =
-            self.registry(|all| all.sessions.iter().map(|((session, _), at)| (*session, at.company, at.user)).collect());
+        let sitting: Vec<(SessionId, CompanyId, UserId)> = self
+            .registry(|all| all.sessions.iter().map(|((session, _), at)| (*session, at.company, at.user)).collect());
         if sitting.is_empty() {
             return;
         }

@@ -77,7 +77,7 @@ pub enum Proof {
     Ticket(Token),
 }
 
-type Answer<'a, T> = BoxFuture<'a, Result<T, LedgerError>>;
+pub(super) type Answer<'a, T> = BoxFuture<'a, Result<T, LedgerError>>;
 
 /// See the module.
 pub trait Ledger: Send + Sync + 'static {

@@ -50,8 +50,11 @@ impl Replay {
             at = read.last().map_or(at, |last| last.seq);
             events.extend(read.into_iter().filter(|event| event.seq <= seat.admitted.at));
         }
-        let moved: BTreeSet<RecordKey> =
-            events.iter().filter(|event| event.kind == EventKind::AccessChanged).filter_map(|event| event.record.clone()).collect();
+        let moved: BTreeSet<RecordKey> = events
+            .iter()
+            .filter(|event| event.kind == EventKind::AccessChanged)
+            .filter_map(|event| event.record.clone())
+            .collect();
         let facts: HashMap<RecordKey, Resource> = if moved.is_empty() {
             HashMap::new()
         } else {
@@ -105,12 +108,16 @@ impl Facts {
             messages.extend(read.into_iter().map(|message| (message.id, message)));
             wanted = roots.into_iter().filter(|root| !messages.contains_key(root)).collect();
         }
-        let conversations: BTreeSet<ConversationId> =
-            chunk.iter().filter_map(|event| event.conversation).chain(messages.values().map(|one| one.conversation_id)).collect();
+        let conversations: BTreeSet<ConversationId> = chunk
+            .iter()
+            .filter_map(|event| event.conversation)
+            .chain(messages.values().map(|one| one.conversation_id))
+            .collect();
         let linked = messages.values().filter_map(|message| message.link.as_ref()).map(|link| link.record.clone());
         let keys: BTreeSet<RecordKey> = chunk.iter().filter_map(|event| event.record.clone()).chain(linked).collect();
         let audiences = ledger.audiences(seat.company, conversations.into_iter().collect()).await?;
-        let records = if keys.is_empty() { Vec::new() } else { ledger.records(seat.company, keys.into_iter().collect()).await? };
+        let records =
+            if keys.is_empty() { Vec::new() } else { ledger.records(seat.company, keys.into_iter().collect()).await? };
         Ok(Self {
             messages,
             audiences: audiences.into_iter().map(|audience| (audience.conversation, audience)).collect(),
@@ -127,7 +134,9 @@ impl Facts {
                 Some(key) => self.records.get(key)?,
             };
             let replies = self.messages.get(&message.root_id).map_or(0, |root| root.reply_count);
-            return sight.message(audience, governing).then(|| message_frame(event.kind, cursor, message.clone(), replies))?;
+            return sight
+                .message(audience, governing)
+                .then(|| message_frame(event.kind, cursor, message.clone(), replies))?;
         }
         match event.kind {
             EventKind::ConversationUpdated => {

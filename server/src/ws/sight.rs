@@ -139,7 +139,10 @@ mod tests {
         assert!(!staff.conversation(&audience(ConversationKind::Group, Resource::Unlinked, &[2])));
         assert!(staff.conversation(&audience(ConversationKind::Record, invoice(7), &[])));
         staff.forget(&"transaction/INV-1".parse().unwrap());
-        assert!(!staff.conversation(&audience(ConversationKind::Record, invoice(8), &[1])), "taking part is not enough");
+        assert!(
+            !staff.conversation(&audience(ConversationKind::Record, invoice(8), &[1])),
+            "taking part is not enough"
+        );
     }
 
     #[test]

@@ -60,7 +60,13 @@ impl From<Refusal> for End {
 }
 
 /// Serves `guest` on `transport` until either side ends it.
-pub(super) async fn serve<T: Transport>(hub: Hub, mut transport: T, guest: Guest, connection: ConnectionId, correlation: CorrelationId) {
+pub(super) async fn serve<T: Transport>(
+    hub: Hub,
+    mut transport: T,
+    guest: Guest,
+    connection: ConnectionId,
+    correlation: CorrelationId,
+) {
     let (company, user) = (guest.company, guest.member.subject.user);
     let begin = Instant::now();
     // Boxed: what the beginning needs is given back before the long idle life.
@@ -255,4 +261,3 @@ async fn act<T: Transport>(hub: &Hub, transport: &mut T, seat: &Seat, act: Act) 
     }
     Ok(())
 }
-

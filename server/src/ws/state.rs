@@ -32,7 +32,8 @@ fn parse(text: &str) -> Result<ClientFrame, Refusal> {
     if text.len() > limits::FRAME_IN_BYTES_MAX {
         return Err(Refusal::TOO_LARGE);
     }
-    serde_json::from_str(text).map_err(|error| Refusal::malformed(error.to_string().chars().take(200).collect::<String>()))
+    serde_json::from_str(text)
+        .map_err(|error| Refusal::malformed(error.to_string().chars().take(200).collect::<String>()))
 }
 
 /// A socket before its `hello`: who it belongs to is known, what it wants is not.
@@ -144,12 +145,15 @@ mod tests {
     #[test]
     fn rubbish_ends_the_connection_with_a_code() {
         let now = Instant::now();
-        for text in ["", "null", r#"{"type":"shout"}"#, r#"{"type":"activity"}"#, r#"{"type":"activity","active":true,"x":1}"#] {
+        for text in
+            ["", "null", r#"{"type":"shout"}"#, r#"{"type":"activity"}"#, r#"{"type":"activity","active":true,"x":1}"#]
+        {
             let refusal = Identified::default().frame(text, now).unwrap_err();
             assert_eq!((refusal.code, refusal.close), (Code::MalformedFrame, CloseCode::Protocol), "{text}");
         }
         assert_eq!(Identified::default().frame(&hello(1), now).unwrap_err().code, Code::MalformedFrame);
-        let many: Vec<String> = (0..=200u128).map(|n| format!("\"{}\"", UserId::from_uuid(Uuid::from_u128(n)))).collect();
+        let many: Vec<String> =
+            (0..=200u128).map(|n| format!("\"{}\"", UserId::from_uuid(Uuid::from_u128(n)))).collect();
         let watch = format!(r#"{{"type":"presence.watch","userIds":[{}]}}"#, many.join(","));
         assert!(watch.len() < limits::FRAME_IN_BYTES_MAX, "the biggest legal frame fits its bound");
         assert_eq!(Identified::default().frame(&watch, now).unwrap_err().code, Code::MalformedFrame);

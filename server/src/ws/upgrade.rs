@@ -28,7 +28,10 @@ use super::{
 };
 use crate::{
     config::Origin,
-    http::{Refusal, cookie::{self, SessionCookie}},
+    http::{
+        Refusal,
+        cookie::{self, SessionCookie},
+    },
     lifecycle::Lifecycle,
 };
 
@@ -88,7 +91,8 @@ impl Realtime {
         };
         // Used up even if the origin is wrong: whoever brought it should not have had it.
         let ticket = Token::parse(&ticket).ok_or_else(refused)?;
-        let guest = self.hub.ledger().open(Proof::Ticket(ticket), correlation).await.map_err(away)?.ok_or_else(refused)?;
+        let guest =
+            self.hub.ledger().open(Proof::Ticket(ticket), correlation).await.map_err(away)?.ok_or_else(refused)?;
         if let Some(origin) = origin.filter(|_| !ours) {
             let embedding = self.hub.ledger().embed_origins(guest.company).await.map_err(away)?;
             if !embedding.iter().any(|allowed| allowed.as_bytes() == origin) {

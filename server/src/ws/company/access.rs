@@ -50,7 +50,12 @@ impl Company {
     }
 
     /// Somebody was taken out of a conversation, or taken in again.
-    async fn participation_changed(&mut self, user: UserId, conversation: ConversationId, seq: i64) -> Result<(), LedgerError> {
+    async fn participation_changed(
+        &mut self,
+        user: UserId,
+        conversation: ConversationId,
+        seq: i64,
+    ) -> Result<(), LedgerError> {
         self.audiences.remove(&conversation);
         if !self.viewers.contains_key(&user) {
             return Ok(());
@@ -152,16 +157,23 @@ impl Company {
         let read = self.reread_record(key).await?;
         let now = self.records.get(key).cloned().flatten();
         // Facts that already are the new ones were read too late to tell what they were before.
-        let before = about.first().map(|audience| audience.resource.clone()).or(read).filter(|before| Some(before) != now.as_ref());
+        let before = about
+            .first()
+            .map(|audience| audience.resource.clone())
+            .or(read)
+            .filter(|before| Some(before) != now.as_ref());
         let conversation_ids: Vec<ConversationId> = about.iter().map(|audience| audience.conversation).collect();
-        let frame = ServerFrame::AccessRevoked { cursor: self.cursor(seq), conversation_ids, records: vec![key.clone()] };
+        let frame =
+            ServerFrame::AccessRevoked { cursor: self.cursor(seq), conversation_ids, records: vec![key.clone()] };
         let bytes = written(&frame);
         let mut viewers = core::mem::take(&mut self.viewers);
         for viewer in viewers.values_mut() {
             let sees = now.as_ref().is_some_and(|now| viewer.sight.saw_record(now));
             match &before {
                 _ if sees => {}
-                Some(before) if viewer.sight.saw_record(before) => Self::push(viewer, &bytes, || self.cursor(self.position)),
+                Some(before) if viewer.sight.saw_record(before) => {
+                    Self::push(viewer, &bytes, || self.cursor(self.position))
+                }
                 Some(_) => {}
                 // It may have been on this person's screen, or they may never have heard of it: its name stays untold.
                 None => viewer.resync = true,

@@ -19,7 +19,12 @@ use super::{Carried, Company, written};
 use crate::ws::ledger::{Audience, LedgerError};
 
 /// The frame for an event about a message.
-pub(in crate::ws) fn message_frame(kind: EventKind, cursor: String, message: Message, reply_count: u32) -> Option<ServerFrame> {
+pub(in crate::ws) fn message_frame(
+    kind: EventKind,
+    cursor: String,
+    message: Message,
+    reply_count: u32,
+) -> Option<ServerFrame> {
     Some(match kind {
         EventKind::MessageCreated => ServerFrame::MessageCreated { cursor, message },
         EventKind::MessageUpdated => ServerFrame::MessageUpdated { cursor, message },
@@ -119,7 +124,8 @@ impl Company {
             return Ok(());
         }
         let messages = self.load_messages(&run).await?;
-        let conversations: BTreeSet<ConversationId> = messages.values().map(|message| message.conversation_id).collect();
+        let conversations: BTreeSet<ConversationId> =
+            messages.values().map(|message| message.conversation_id).collect();
         self.know_audiences(conversations).await?;
         let linked = messages.values().filter_map(|message| message.link.as_ref()).map(|link| link.record.clone());
         let logged = run.iter().filter_map(|one| one.event.record.clone());
@@ -211,7 +217,8 @@ impl Company {
                 let Some(conversation) = event.conversation else { return Ok(()) };
                 self.audiences.remove(&conversation);
                 self.know_audiences(BTreeSet::from([conversation])).await?;
-                let frame = ServerFrame::ConversationUpdated { cursor: self.cursor(event.seq), conversation_id: conversation };
+                let frame =
+                    ServerFrame::ConversationUpdated { cursor: self.cursor(event.seq), conversation_id: conversation };
                 self.tell_conversation(conversation, &written(&frame), None);
             }
             EventKind::RecordUpdated => {
@@ -232,7 +239,12 @@ impl Company {
     }
 
     /// Queues a frame for everyone who sees a conversation, except one.
-    pub(super) fn tell_conversation(&mut self, conversation: ConversationId, bytes: &Utf8Bytes, except: Option<UserId>) {
+    pub(super) fn tell_conversation(
+        &mut self,
+        conversation: ConversationId,
+        bytes: &Utf8Bytes,
+        except: Option<UserId>,
+    ) {
         let Some(audience) = self.audiences.get(&conversation).cloned().flatten() else { return };
         let mut viewers = core::mem::take(&mut self.viewers);
         for viewer in Self::around_of(&mut viewers, &audience) {

@@ -37,11 +37,11 @@ use tokio::{
     time::{self, Duration},
 };
 
+use self::whisper::Whispers;
 pub(super) use self::{
     events::{is_about_message, message_frame},
     whisper::presence_frame,
 };
-use self::whisper::Whispers;
 use super::{
     ledger::{Audience, Ledger, LedgerError, Member},
     sight::Sight,
@@ -93,13 +93,27 @@ pub(super) struct Admitted {
 #[derive(Debug)]
 pub(super) enum Command {
     Admit(Box<Admission>),
-    Leave { user: UserId, connection: ConnectionId },
-    Watch { user: UserId, connection: ConnectionId, users: Box<[UserId]>, allowed: oneshot::Sender<bool> },
-    Typing { user: UserId, conversation: ConversationId },
+    Leave {
+        user: UserId,
+        connection: ConnectionId,
+    },
+    Watch {
+        user: UserId,
+        connection: ConnectionId,
+        users: Box<[UserId]>,
+        allowed: oneshot::Sender<bool>,
+    },
+    Typing {
+        user: UserId,
+        conversation: ConversationId,
+    },
     Inbound(Box<Inbound>),
     /// Compare with the log.
     Look,
-    EndSession { session: SessionId, code: CloseCode },
+    EndSession {
+        session: SessionId,
+        code: CloseCode,
+    },
     /// Nobody knows who is there.
     PresenceLost,
     /// Whom anyone watches.
@@ -313,10 +327,11 @@ impl Company {
         if reply.send(admitted).is_err() {
             return;
         }
-        let viewer = self
-            .viewers
-            .entry(user)
-            .or_insert_with(|| Viewer { sight: Sight::new(member), sockets: Vec::new(), resync: false });
+        let viewer = self.viewers.entry(user).or_insert_with(|| Viewer {
+            sight: Sight::new(member),
+            sockets: Vec::new(),
+            resync: false,
+        });
         viewer.sockets.push(Socket { connection, session, queue, ended: Some(ended), watch: Box::default() });
     }
 

@@ -63,7 +63,11 @@ fn shown(change: &PresenceChange, as_of: postil::clock::Timestamp) -> Presence {
 }
 
 /// Presence as clients see it: as of `as_of`, unknown where `changes` says nothing.
-pub(in crate::ws) fn presence_frame(users: &[UserId], changes: &[PresenceChange], as_of: postil::clock::Timestamp) -> ServerFrame {
+pub(in crate::ws) fn presence_frame(
+    users: &[UserId],
+    changes: &[PresenceChange],
+    as_of: postil::clock::Timestamp,
+) -> ServerFrame {
     let known: HashMap<UserId, &PresenceChange> = changes.iter().map(|change| (change.user, change)).collect();
     let changes = users
         .iter()
@@ -89,8 +93,12 @@ impl Company {
     }
 
     pub(super) fn watched(&self) -> Vec<UserId> {
-        let all: BTreeSet<UserId> =
-            self.viewers.values().flat_map(|viewer| &viewer.sockets).flat_map(|socket| socket.watch.iter().copied()).collect();
+        let all: BTreeSet<UserId> = self
+            .viewers
+            .values()
+            .flat_map(|viewer| &viewer.sockets)
+            .flat_map(|socket| socket.watch.iter().copied())
+            .collect();
         all.into_iter().collect()
     }
 

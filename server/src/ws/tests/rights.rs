@@ -1,0 +1,186 @@
+//! Rights change while sockets are open.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use postil::{
+    access::{Action, Effect, RoleKey, Rule, Scope, preset},
+    backend::store::{EventKind, LogEvent},
+    wire::{CloseCode, ServerFrame},
+};
+use tokio::time;
+
+use super::fake::{Client, Got, Node, blank, conversation, invoice, user};
+
+fn changed() -> LogEvent {
+    blank(EventKind::AccessChanged)
+}
+
+async fn settle() {
+    time::sleep(Duration::from_secs(3)).await;
+}
+
+/// What a client was told to drop, and whether to load afresh.
+fn told(client: &mut Client) -> (Vec<postil::ids::ConversationId>, Vec<postil::domain::RecordKey>, bool) {
+    let (mut conversations, mut records, mut resync) = (Vec::new(), Vec::new(), false);
+    for got in client.so_far() {
+        let Got::Frame(frame) = got else { continue };
+        match *frame {
+            ServerFrame::AccessRevoked { conversation_ids, records: some, .. } => {
+                conversations.extend(conversation_ids);
+                records.extend(some);
+            }
+            ServerFrame::Resync { .. } => resync = true,
+            _ => {}
+        }
+    }
+    (conversations, records, resync)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_membership_that_ends_ends_its_sockets() {
+    let node = Node::new();
+    node.member(1, RoleKey::STAFF).member(2, RoleKey::STAFF).group(1, &[1, 2]);
+    let (mut gone, mut stays) = (node.hello(1, None), node.hello(2, None));
+    gone.welcome().await;
+    stays.welcome().await;
+    let begin = time::Instant::now();
+    node.ledger.world().members.remove(&user(1));
+    node.log(LogEvent { user: Some(user(1)), ..changed() });
+    node.message(1, None);
+    assert_eq!(gone.next().await, Got::Close(CloseCode::AccessRevoked), "and not one frame more");
+    assert!(begin.elapsed() <= Duration::from_secs(2));
+    settle().await;
+    assert_eq!(stays.so_far().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_taken_out_of_a_group_drops_it() {
+    let node = Node::new();
+    node.member(1, RoleKey::STAFF).member(2, RoleKey::STAFF).group(1, &[1, 2]);
+    let (mut anna, mut ben) = (node.hello(1, None), node.hello(2, None));
+    anna.welcome().await;
+    ben.welcome().await;
+    node.message(1, None);
+    settle().await;
+    anna.so_far();
+    ben.so_far();
+    node.group(1, &[1]);
+    node.log(LogEvent { user: Some(user(2)), conversation: Some(conversation(1)), ..changed() });
+    node.message(1, None);
+    settle().await;
+    assert_eq!(told(&mut ben), (vec![conversation(1)], vec![], false));
+    assert_eq!(anna.so_far().len(), 1, "the message, and nothing about ben");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_shrinks_takes_back_what_it_showed() {
+    let node = Node::new();
+    node.member(1, RoleKey::MANAGER).invoice_of(2, 8);
+    let mut client = node.hello(1, None);
+    client.welcome().await;
+    node.message(2, Some(invoice()));
+    settle().await;
+    assert_eq!(client.so_far().len(), 1);
+    node.member(1, RoleKey::STAFF);
+    node.log(LogEvent { user: Some(user(1)), ..changed() });
+    node.message(2, Some(invoice()));
+    settle().await;
+    assert_eq!(told(&mut client), (vec![conversation(2)], vec![invoice()], true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_moves_is_dropped_by_who_lost_it_and_unknown_to_the_rest() {
+    let node = Node::new();
+    node.member(1, RoleKey::STAFF).member(2, RoleKey::MANAGER).member(3, RoleKey::EXTERNAL).invoice_of(2, 7);
+    let (mut staff, mut manager, mut guest) = (node.hello(1, None), node.hello(2, None), node.hello(3, None));
+    for client in [&mut staff, &mut manager, &mut guest] {
+        client.welcome().await;
+    }
+    node.message(2, Some(invoice()));
+    settle().await;
+    assert_eq!((staff.so_far().len(), manager.so_far().len(), guest.so_far().len()), (1, 1, 0));
+    node.invoice_of(2, 8);
+    node.log(LogEvent { record: Some(invoice()), ..changed() });
+    node.message(2, Some(invoice()));
+    settle().await;
+    assert_eq!(told(&mut staff), (vec![conversation(2)], vec![invoice()], false));
+    assert_eq!(manager.so_far().len(), 1);
+    assert_eq!(guest.so_far(), [], "the record's name is not told to who never saw it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_of_unknown_past_means_loading_afresh() {
+    let node = Node::new();
+    node.member(1, RoleKey::STAFF).member(2, RoleKey::MANAGER).invoice_of(2, 8);
+    let (mut staff, mut manager) = (node.hello(1, None), node.hello(2, None));
+    staff.welcome().await;
+    manager.welcome().await;
+    // Nobody here has heard of the invoice through this socket; it may be on a screen all the same.
+    node.log(LogEvent { record: Some(invoice()), ..changed() });
+    settle().await;
+    assert_eq!(told(&mut staff), (vec![], vec![], true));
+    assert_eq!(manager.so_far(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_policy_reaches_whom_it_concerns() {
+    let node = Node::new();
+    node.member(1, RoleKey::STAFF).member(2, RoleKey::OWNER).group(1, &[1, 2]);
+    let (mut staff, mut owner) = (node.hello(1, None), node.hello(2, None));
+    staff.welcome().await;
+    owner.welcome().await;
+    node.message(1, None);
+    settle().await;
+    staff.so_far();
+    owner.so_far();
+    let mut policy = preset::policy();
+    policy.rules.push(Rule {
+        id: "staff-silence".to_owned(),
+        effect: Effect::Deny,
+        roles: BTreeSet::from([RoleKey::STAFF]),
+        users: BTreeSet::new(),
+        actions: BTreeSet::from([Action::ThreadRead]),
+        scope: Scope::Company,
+    });
+    node.ledger.world().policy = Some(Arc::new(policy));
+    node.log(changed());
+    node.message(1, None);
+    settle().await;
+    assert_eq!(told(&mut staff), (vec![conversation(1)], vec![], true));
+    assert_eq!(owner.so_far().len(), 1, "the message; the owner's rules are the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_was_away_when_rights_changed_loads_afresh() {
+    let node = Node::new();
+    node.member(1, RoleKey::STAFF).member(2, RoleKey::STAFF).group(1, &[1, 2]);
+    let (cursor, _) = node.hello(1, None).welcome().await;
+    node.message(1, None);
+    node.log(LogEvent { user: Some(user(2)), ..changed() });
+    let mut client = node.hello(1, Some(&cursor));
+    assert!(client.welcome().await.1, "someone else's rights are no reason");
+    node.log(LogEvent { user: Some(user(1)), ..changed() });
+    let mut client = node.hello(1, Some(&cursor));
+    assert!(!client.welcome().await.1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rights_that_change_while_a_socket_opens_count() {
+    let node = Node::new();
+    node.member(1, RoleKey::MANAGER).invoice_of(2, 8);
+    let client = node.connect(1);
+    let mut client = client;
+    // Judged at the door as a manager; says hello as one of the staff.
+    node.member(1, RoleKey::STAFF);
+    node.log(LogEvent { user: Some(user(1)), ..changed() });
+    client.sends(&postil::wire::ClientFrame::Hello { company_id: super::fake::COMPANY, cursor: None, active: true });
+    client.welcome().await;
+    node.message(2, Some(invoice()));
+    settle().await;
+    assert!(
+        client
+            .so_far()
+            .iter()
+            .all(|got| !matches!(got, Got::Frame(frame) if matches!(**frame, ServerFrame::MessageCreated { .. })))
+    );
+}
