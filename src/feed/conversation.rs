@@ -51,10 +51,14 @@ pub(super) struct Conversation {
     pub base: Option<ConversationSummary>,
     /// The request that brought `base`.
     pub base_ticket: u64,
+    /// The last ticket drawn when it arrived: later ones are certainly answered from a later state.
+    base_seen: u64,
     /// The request that brought `participants` and `can`; 0 before.
     pub detail_ticket: u64,
     pub participants: Vec<Participant>,
     pub can: Option<ConversationRights>,
+    /// How far people have read, as frames told: one may overtake the answer that names its person.
+    receipts: HashMap<UserId, i64>,
     /// How far the viewer has read, or says so with a request under way.
     pub read_seq: i64,
     /// How far the server knows that.
@@ -83,9 +87,11 @@ impl Conversation {
             id,
             base: None,
             base_ticket: 0,
+            base_seen: 0,
             detail_ticket: 0,
             participants: Vec::new(),
             can: None,
+            receipts: HashMap::new(),
             read_seq: 0,
             read_acked: 0,
             read_asked: false,
@@ -175,12 +181,32 @@ impl Conversation {
             .push(Effect::Load { ask, load: Load::Thread { conversation: self.id, root, after: thread.next.clone() } });
     }
 
+    /// Forgets messages in doubt that nobody looks at and nobody is asking for.
+    pub fn forget_stale(&mut self) {
+        if !self.open && self.timeline.stale && self.timeline.asked.is_none() {
+            self.timeline.reset();
+        }
+    }
+
     /// Says how far the viewer has read, one request at a time.
     pub fn tell_read(&mut self, desk: &mut Desk, effects: &mut Vec<Effect>) {
         if !self.read_asked && self.read_seq > self.read_acked {
             self.read_asked = true;
             effects.push(Effect::MarkRead { ask: desk.draw(), conversation: self.id, seq: self.read_seq });
         }
+    }
+
+    /// Someone has read up to `seq`.
+    pub fn receipt(&mut self, user: UserId, seq: i64, desk: &mut Desk, effects: &mut Vec<Effect>) {
+        let known = self.receipts.entry(user).or_default();
+        *known = seq.max(*known);
+        if let Some(one) = self.participants.iter_mut().find(|one| one.person.id == user) {
+            one.read_seq = one.read_seq.max(seq);
+        }
+        if user == desk.viewer {
+            self.has_read(seq, desk, effects);
+        }
+        self.timeline.revision = desk.revision;
     }
 
     /// The server knows that the viewer has read up to `seq`.
@@ -210,7 +236,9 @@ impl Conversation {
         desk: &mut Desk,
         effects: &mut Vec<Effect>,
     ) -> bool {
-        if self.base.is_some() && ticket < self.base_ticket {
+        // Two requests can overlap: then the one asked for later may have been served earlier, which positions tell.
+        let overlaps = ticket <= self.base_seen && self.base_ticket > desk.barrier;
+        if self.base.is_some() && (ticket < self.base_ticket || overlaps && summary.last_seq < self.counted()) {
             if self.unsure > 0 {
                 self.ask(desk, effects);
             }
@@ -240,6 +268,7 @@ impl Conversation {
         }
         self.base = Some(summary);
         self.base_ticket = ticket;
+        self.base_seen = desk.ticket;
         self.failure = None;
         if self.changed_at >= ticket || self.is_partly_read() && self.read_acked == self.read_seq {
             // An edit or delete was heard of after the request: whether the answer knows it can't be told.
@@ -265,11 +294,10 @@ impl Conversation {
         if !self.adopt(detail.summary, ticket, desk, effects) {
             return;
         }
-        let known: HashMap<UserId, i64> = self.participants.iter().map(|one| (one.person.id, one.read_seq)).collect();
         self.participants = detail.participants;
         for one in &mut self.participants {
             // Pointers never move back, and a frame may have overtaken the answer.
-            one.read_seq = one.read_seq.max(known.get(&one.person.id).copied().unwrap_or(0));
+            one.read_seq = one.read_seq.max(self.receipts.get(&one.person.id).copied().unwrap_or(0));
         }
         self.can = Some(detail.can);
         self.detail_ticket = ticket;

@@ -17,8 +17,8 @@ pub(super) struct Desk {
     /// The last ticket drawn before events were lost. What was withdrawn with them is not known, so that an answer to an
     /// earlier write may not bring its message back: the reload tells whether it is still there.
     pub lost: u64,
-    /// The last ticket drawn before the present connection: receipts may have been missed since older answers.
-    pub connected: u64,
+    /// The last ticket drawn before the present stream of frames: answers up to it may have missed receipts.
+    pub receipts_from: u64,
     /// Counts the times that events were lost. What bears an older generation is not known to exist any more.
     pub generation: u32,
     /// How many first replies a page brings per thread; fewer mean that there are no more.

@@ -67,6 +67,8 @@ impl Feed {
         self.inbox.reload = Some(Reload { again: self.inbox.loaded, since: ask.ticket, down_to });
         self.inbox.asked = Some(ask.ticket);
         self.inbox.next_asked = None;
+        // The answer will know them.
+        self.early_receipts.clear();
         effects.push(Effect::Load { ask, load: Load::Inbox { after: None } });
     }
 
@@ -83,9 +85,10 @@ impl Feed {
         page: Page<ConversationSummary>,
         effects: &mut Vec<Effect>,
     ) {
+        let first_paint = self.is_first_paint();
         let slot = if after.is_none() { &mut self.inbox.asked } else { &mut self.inbox.next_asked };
         // A first page that nobody here asked for comes with the first paint.
-        let unasked = after.is_none() && slot.is_none() && !self.inbox.loaded;
+        let unasked = first_paint && after.is_none() && slot.is_none() && !self.inbox.loaded;
         if *slot != Some(ask.ticket) && !unasked {
             return;
         }

@@ -54,6 +54,8 @@ pub struct Feed {
     inbox: inbox::Inbox,
     launcher_unread: u16,
     conversations: HashMap<ConversationId, conversation::Conversation>,
+    /// Receipts in conversations that are not known: they may overtake the page that names these.
+    early_receipts: HashMap<ConversationId, HashMap<UserId, i64>>,
     /// Own messages in the order of sending.
     outbox: Vec<Pending>,
     outbox_changed: bool,
@@ -75,7 +77,7 @@ impl Feed {
                 ticket: 1,
                 barrier: 0,
                 lost: 0,
-                connected: 0,
+                receipts_from: 0,
                 generation: 0,
                 preview_replies: usize::from(limits::THREAD_PREVIEW_REPLIES),
                 revision: 0,
@@ -86,6 +88,7 @@ impl Feed {
             inbox: inbox::Inbox::default(),
             launcher_unread: 0,
             conversations: HashMap::new(),
+            early_receipts: HashMap::new(),
             outbox: Vec::new(),
             outbox_changed: false,
             changes: HashMap::new(),

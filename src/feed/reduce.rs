@@ -59,6 +59,7 @@ impl Feed {
             Input::ConversationClosed { conversation } => {
                 if let Some(conversation) = self.conversations.get_mut(&conversation) {
                     conversation.open = false;
+                    conversation.forget_stale();
                     conversation.timeline.threads.values_mut().for_each(|thread| thread.wanted = false);
                 }
             }
@@ -122,10 +123,11 @@ impl Feed {
             Input::MessagesLoaded { ask, conversation, before, page } => {
                 let messages: Vec<_> = page.items.iter().chain(&page.replies).cloned().collect();
                 let lossless = self.connection == Connection::Live;
+                let first_paint = self.is_first_paint();
                 let Some(of) = self.conversations.get_mut(&conversation) else { return };
                 let timeline = &mut of.timeline;
                 let slot = if before.is_none() { &mut timeline.asked } else { &mut timeline.older_asked };
-                let unasked = before.is_none() && slot.is_none() && !timeline.loaded;
+                let unasked = first_paint && before.is_none() && slot.is_none() && !timeline.loaded;
                 if !self.desk.admits(ask) || *slot != Some(ask.ticket) && !unasked {
                     return;
                 }
@@ -154,7 +156,7 @@ impl Feed {
             Input::PresenceLoaded { list, .. } => list.items.into_iter().for_each(|presence| self.see(presence)),
             Input::SendAccepted { ask, message, .. } => self.answered(ask, message, effects),
             Input::SendFailed { ask, key, failure, retryable } => {
-                self.send_failed(ask.ticket, &key, failure, retryable, effects)
+                self.send_failed(ask.ticket, &key, failure, retryable, effects);
             }
             Input::ChangeAccepted { ask, message } => {
                 let id = message.id;
@@ -165,7 +167,7 @@ impl Feed {
             Input::MarkReadAccepted { state, .. } => {
                 if let Some(conversation) = self.conversations.get_mut(&state.conversation_id) {
                     conversation.read_asked = false;
-                    conversation.has_read(state.read_seq, &mut self.desk, effects);
+                    conversation.receipt(self.desk.viewer, state.read_seq, &mut self.desk, effects);
                     conversation.tell_read(&mut self.desk, effects);
                 }
             }
@@ -269,7 +271,7 @@ impl Feed {
         match frame {
             ServerFrame::Welcome { cursor, resumed, .. } => {
                 let again = std::mem::replace(&mut self.connection, Connection::Live) != Connection::Live;
-                self.desk.connected = self.desk.ticket;
+                self.desk.receipts_from = self.desk.ticket;
                 if again && std::mem::take(&mut self.lost) {
                     effects.push(Effect::Announce { urgency: Urgency::Polite, what: Announcement::ConnectionRestored });
                 }
@@ -317,14 +319,12 @@ impl Feed {
                 self.revoke(conversation_ids, &records, effects);
             }
             ServerFrame::ReceiptRead { conversation_id, user_id, seq } => {
-                let viewer = self.desk.viewer;
-                let Some(of) = self.conversations.get_mut(&conversation_id) else { return };
-                of.timeline.revision = self.desk.revision;
-                if let Some(one) = of.participants.iter_mut().find(|one| one.person.id == user_id) {
-                    one.read_seq = one.read_seq.max(seq);
-                }
-                if user_id == viewer {
-                    of.has_read(seq, &mut self.desk, effects);
+                match self.conversations.get_mut(&conversation_id) {
+                    Some(of) => of.receipt(user_id, seq, &mut self.desk, effects),
+                    None => {
+                        let known = self.early_receipts.entry(conversation_id).or_default().entry(user_id).or_default();
+                        *known = seq.max(*known);
+                    }
                 }
             }
             ServerFrame::PresenceChanged { changes } => changes.into_iter().for_each(|presence| self.see(presence)),
@@ -381,6 +381,7 @@ impl Feed {
         self.conversations.clear();
         self.outbox.clear();
         self.changes.clear();
+        self.early_receipts.clear();
         self.presence.clear();
         self.people.clear();
         self.launcher_unread = 0;
@@ -402,6 +403,7 @@ impl Feed {
     fn resync(&mut self, effects: &mut Vec<Effect>) {
         self.desk.bar();
         self.desk.lost = self.desk.ticket;
+        self.desk.receipts_from = self.desk.ticket;
         self.desk.generation += 1;
         for conversation in self.conversations.values_mut() {
             conversation.typing.clear();
@@ -458,7 +460,7 @@ impl Feed {
                     }),
                 );
             }
-            removed.iter().for_each(|id| drop(self.changes.remove(id)));
+            self.changes.retain(|id, _| !removed.contains(id));
             let gone = |pending: &Pending| {
                 pending.record.as_ref().is_some_and(|record| records.contains(record))
                     || pending.parent.is_some_and(|parent| removed.contains(&parent))
@@ -471,7 +473,7 @@ impl Feed {
     /// Reads again what frames do not carry over a gap: read pointers, and what failed to load. With `messages`, also
     /// the newest messages of what is shown, for want of frames.
     fn refresh_all(&mut self, messages: bool, effects: &mut Vec<Effect>) {
-        if self.inbox.loaded || self.inbox.failure.is_some() {
+        if self.inbox.loaded || self.inbox.is_asking() || self.inbox.failure.is_some() {
             self.inbox_ask(effects);
         }
         for conversation in self.conversations.values_mut() {
@@ -481,7 +483,7 @@ impl Feed {
                     conversation.ask_messages(&mut self.desk, effects);
                 }
                 refresh(conversation, &mut self.desk, effects);
-            } else if conversation.failure.take().is_some() {
+            } else if conversation.failure.take().is_some() || conversation.asked.is_some() {
                 conversation.want(&mut self.desk, effects);
             }
         }
@@ -529,6 +531,7 @@ impl Feed {
                     of.ask_messages(&mut self.desk, effects);
                 } else {
                     of.timeline.failure = Some(failure);
+                    of.forget_stale();
                 }
             }
             Load::Thread { conversation, root, after } => {
@@ -554,14 +557,29 @@ impl Feed {
     fn drop_thread(&mut self, conversation: ConversationId, root: MessageId, effects: &mut Vec<Effect>) {
         let Some(of) = self.conversations.get_mut(&conversation) else { return };
         let removed = of.timeline.remove_thread(root);
-        removed.iter().for_each(|id| drop(self.changes.remove(id)));
+        self.changes.retain(|id, _| !removed.contains(id));
         self.drop_pending(|pending| pending.parent.is_some_and(|parent| removed.contains(&parent)), effects);
     }
 
     // --------------------------------------------------------------------------------------------------------- helpers
 
     pub(super) fn conversation_entry(&mut self, id: ConversationId) -> (&mut Desk, &mut Conversation) {
-        (&mut self.desk, self.conversations.entry(id).or_insert_with(|| Conversation::new(id)))
+        let (desk, early) = (&mut self.desk, &mut self.early_receipts);
+        let conversation = self.conversations.entry(id).or_insert_with(|| {
+            let mut conversation = Conversation::new(id);
+            for (user, seq) in early.remove(&id).unwrap_or_default() {
+                // Without a summary there is nothing yet to be asked for again.
+                conversation.receipt(user, seq, desk, &mut Vec::new());
+            }
+            conversation
+        });
+        (&mut self.desk, conversation)
+    }
+
+    /// Whether no stream has begun, so that answers which no effect asked for can't have missed a frame: the first
+    /// `welcome` loads everything again.
+    pub(super) fn is_first_paint(&self) -> bool {
+        self.cursor.is_none()
     }
 
     /// Remembers a person's name.
@@ -581,7 +599,9 @@ enum News {
 
 /// Asks for what an open conversation lacks.
 fn refresh(conversation: &mut Conversation, desk: &mut Desk, effects: &mut Vec<Effect>) {
-    if conversation.detail_ticket <= desk.connected || conversation.unsure > 0 || conversation.failure.take().is_some()
+    if conversation.detail_ticket <= desk.receipts_from
+        || conversation.unsure > 0
+        || conversation.failure.take().is_some()
     {
         conversation.ask(desk, effects);
     }

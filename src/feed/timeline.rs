@@ -251,7 +251,7 @@ impl Timeline {
                     Fill::Keep => thread.complete |= ended,
                     Fill::Check => {
                         thread.complete =
-                            ended || (thread.complete && thread.replies.len() as u64 >= u64::from(thread.told_count))
+                            ended || (thread.complete && thread.replies.len() as u64 >= u64::from(thread.told_count));
                     }
                 }
             }

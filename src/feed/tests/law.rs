@@ -125,7 +125,9 @@ impl Play {
         let known = self.known();
         let client = &mut self.client;
         match step {
-            Step::Begin => drop(self.world.begin()),
+            Step::Begin => {
+                self.world.begin();
+            }
             Step::Post { author, at, answers, about } => {
                 let Some(at) = pick(&all, at) else { return };
                 let parent =
@@ -227,8 +229,12 @@ impl Play {
                 }
             }
             Step::Poll => client.apply(Input::Poll),
-            Step::Hub(current) => drop(client.hub(&self.world, current)),
-            Step::Deliver => drop(client.deliver()),
+            Step::Hub(current) => {
+                client.hub(&self.world, current);
+            }
+            Step::Deliver => {
+                client.deliver();
+            }
             Step::Repeat(which) => client.repeat(which),
             Step::Serve(which) => client.serve(&mut self.world, which),
             Step::Answer(which) => client.answer(which),
@@ -283,7 +289,10 @@ impl Play {
                 let fresh = self.world.replies(&self.world.messages[&thread.root.id().unwrap()]);
                 let first: Vec<_> = fresh.iter().map(|reply| reply.id).collect();
                 if thread.more {
-                    assert!(first.iter().take(model::PREVIEW_REPLIES).all(|id| replies.contains(id)));
+                    assert!(replies.iter().all(|id| first.contains(id)));
+                    // A withdrawal may have taken the first ones away; the next come with the next page.
+                    let withdrawn = self.world.log.iter().any(|event| matches!(event, model::Event::Revoked(..)));
+                    assert!(withdrawn || first.iter().take(model::PREVIEW_REPLIES).all(|id| replies.contains(id)));
                 } else {
                     assert_eq!(replies, first, "{}", shown.id);
                 }
@@ -324,12 +333,14 @@ impl Play {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, max_shrink_iters: 4_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 4_000, ..ProptestConfig::default() })]
 
     #[test]
     fn old_snapshot_and_events_equal_a_fresh_snapshot(tells_hidden in any::<bool>(), begin in 1..6_usize, steps in steps()) {
         let mut world = World::new(tells_hidden);
-        (0..begin).for_each(|_| drop(world.begin()));
+        (0..begin).for_each(|_| {
+        world.begin();
+    });
         let mut play = Play { world, client: Client::new(), sent: Vec::new(), discarded: BTreeSet::new() };
         for step in steps {
             play.step(step);
@@ -345,8 +356,4 @@ proptest! {
         fresh.load_all(&mut play.world);
         prop_assert_eq!(play.client.dump(), fresh.dump());
     }
-}
-
-fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(256)
 }

@@ -177,7 +177,7 @@ impl Client {
         let Some(frame) = socket.queue.pop_front() else { return false };
         match &frame {
             ServerFrame::AccessRevoked { .. } | ServerFrame::Resync { .. } | ServerFrame::Welcome { .. } => {
-                socket.delivered.clear()
+                socket.delivered.clear();
             }
             _ => socket.delivered.push(frame.clone()),
         }
@@ -256,7 +256,7 @@ impl Client {
     /// Lets everything under way arrive.
     fn settle(&mut self, world: &mut World) {
         for _ in 0..20_000 {
-            if self.socket.is_none() || self.failed {
+            if self.socket.is_none() {
                 self.connect(world);
             }
             if let Some(key) = self.retries.pop() {
@@ -264,7 +264,11 @@ impl Client {
             } else if !self.requests.is_empty() {
                 self.serve(world, 0);
                 self.answer(0);
-            } else if !self.hub(world, false) && !self.deliver() {
+            } else if self.hub(world, false) || self.deliver() {
+                continue;
+            } else if self.failed {
+                self.connect(world);
+            } else {
                 return;
             }
         }

@@ -296,15 +296,14 @@ impl World {
                 } else {
                     None
                 };
-                match refusal {
-                    Some(code) => Input::SendFailed { ask, key, failure: problem(code), retryable: false },
-                    None => {
-                        let id = match self.keys.get(&key) {
-                            Some(id) => *id,
-                            None => self.post(0, conversation, parent, body.as_str(), record, Some(&key)),
-                        };
-                        Input::SendAccepted { ask, key, message: self.messages[&id].clone() }
-                    }
+                if let Some(code) = refusal {
+                    Input::SendFailed { ask, key, failure: problem(code), retryable: false }
+                } else {
+                    let id = match self.keys.get(&key) {
+                        Some(id) => *id,
+                        None => self.post(0, conversation, parent, body.as_str(), record, Some(&key)),
+                    };
+                    Input::SendAccepted { ask, key, message: self.messages[&id].clone() }
                 }
             }
             Effect::Edit { ask, message, body, version } => {
@@ -315,12 +314,11 @@ impl World {
                     current if current.version != version => Some(Code::VersionConflict),
                     _ => None,
                 };
-                match refusal {
-                    Some(code) => Input::ChangeFailed { ask, message, failure: problem(code) },
-                    None => {
-                        self.edit(message, body.as_str());
-                        Input::ChangeAccepted { ask, message: self.messages[&message].clone() }
-                    }
+                if let Some(code) = refusal {
+                    Input::ChangeFailed { ask, message, failure: problem(code) }
+                } else {
+                    self.edit(message, body.as_str());
+                    Input::ChangeAccepted { ask, message: self.messages[&message].clone() }
                 }
             }
             Effect::Delete { ask, message } => {
