@@ -78,7 +78,7 @@ fn run(command: Command) -> Result<()> {
         Command::Work => runtime()?.block_on(serve::work(Config::from_env()?)),
         Command::Migrate => print(&runtime()?.block_on(serve::migrate())?),
         Command::Seed => print(&runtime()?.block_on(serve::seed())?),
-        Command::Openapi => print(&openapi::text()),
+        Command::Openapi => print(openapi::text()),
         Command::Asyncapi => print(&format!("{:#}\n", ws::asyncapi())),
         Command::PermissionsMatrix => print(&matrix::document()),
         Command::Health => health(),

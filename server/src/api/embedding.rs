@@ -5,12 +5,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, header};
-use postil::wire::{Code, EmbedSession, ExchangeToken, RealtimeTicket};
+use postil::wire::{Code, EmbedSession, ExchangeToken, InCompany, RealtimeTicket};
 
 use super::{GET, POST};
 use crate::{
     http::{
-        Answer, Body, Refusal,
+        Answer, Body, Query, Refusal,
         address::ClientAddress,
         credentials::{Anybody, Signed},
         describe::{Auth, Operation},
@@ -45,14 +45,18 @@ async fn exchange_token(
     Ok(Answer::new(app.services().exchange_token(&body, address.0).await?))
 }
 
-async fn create_ticket(State(app): State<App>, Signed(who): Signed) -> Result<Answer<RealtimeTicket, 201>, Refusal> {
+async fn create_ticket(
+    State(app): State<App>,
+    Signed(who): Signed,
+    _: Query<InCompany>,
+) -> Result<Answer<RealtimeTicket, 201>, Refusal> {
     Ok(Answer::new(app.services().create_ticket(&who).await?))
 }
 
 async fn get_openapi() -> Response {
     let json = HeaderValue::from_static("application/json");
     let cache = HeaderValue::from_static("public, max-age=300");
-    ([(header::CONTENT_TYPE, json), (header::CACHE_CONTROL, cache)], openapi::text()).into_response()
+    ([(header::CONTENT_TYPE, json), (header::CACHE_CONTROL, cache)], openapi::text().to_owned()).into_response()
 }
 
 /// The socket's own frames are in the AsyncAPI document.

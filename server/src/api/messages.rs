@@ -86,6 +86,7 @@ async fn delete_message(
     State(app): State<App>,
     Signed(who): Signed,
     Id(id): Id<MessageId>,
+    _: Query<InCompany>,
 ) -> Result<Answer<Message>, Refusal> {
     Ok(Answer::new(app.services().delete_message(&who, id).await?))
 }

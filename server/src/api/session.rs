@@ -2,11 +2,17 @@
 
 use axum::extract::State;
 use http::header;
-use postil::wire::{Code, Me, SignIn, SwitchCompany};
+use postil::wire::{Code, InCompany, Me, SignIn, SwitchCompany};
 
 use super::{DELETE, GET, POST};
 use crate::{
-    http::{Answer, Body, Done, Refusal, address::ClientAddress, cookie::SessionCookie, credentials::{Anybody, Signed}, table::Route},
+    http::{
+        Answer, Body, Done, Query, Refusal,
+        address::ClientAddress,
+        cookie::SessionCookie,
+        credentials::{Anybody, Signed},
+        table::Route,
+    },
     state::App,
 };
 
@@ -40,12 +46,12 @@ async fn sign_in(
     Ok(Answer::new(me).header(header::SET_COOKIE, cookie(&app).set(token.reveal())))
 }
 
-async fn sign_out(State(app): State<App>, Signed(who): Signed) -> Result<Done, Refusal> {
+async fn sign_out(State(app): State<App>, Signed(who): Signed, _: Query<InCompany>) -> Result<Done, Refusal> {
     app.services().sign_out(&who).await?;
     Ok(Done::default().cookie(cookie(&app).clear()))
 }
 
-async fn get_me(State(app): State<App>, Signed(who): Signed) -> Result<Answer<Me>, Refusal> {
+async fn get_me(State(app): State<App>, Signed(who): Signed, _: Query<InCompany>) -> Result<Answer<Me>, Refusal> {
     Ok(Answer::new(app.services().get_me(&who).await?))
 }
 

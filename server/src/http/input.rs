@@ -31,11 +31,21 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        only_company(request.uri().query().unwrap_or_default())?;
         if !is_json(request.headers()) {
             return Err(Refusal::new(Code::UnsupportedMediaType));
         }
         let bytes = Bytes::from_request(request, state).await.map_err(|error| Refusal::for_status(error.status()))?;
         parse(&bytes).map(Self)
+    }
+}
+
+/// Operations with a body have no query but the company.
+fn only_company(query: &str) -> Result<(), Refusal> {
+    let mut names = query.split('&').filter_map(|pair| pair.split('=').next()).filter(|name| !name.is_empty());
+    match names.find(|name| *name != "companyId") {
+        Some(name) => Err(Refusal::new(Code::InvalidQuery).detail(format!("unknown field `{name}`, expected `companyId`"))),
+        None => Ok(()),
     }
 }
 
@@ -103,6 +113,7 @@ impl<T: JsonSchema> Describe for Body<T> {
             Code::UnsupportedMediaType,
             Code::BodyTooLarge,
             Code::RequestTimeout,
+            Code::InvalidQuery,
         ]);
     }
 }

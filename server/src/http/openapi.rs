@@ -16,6 +16,7 @@ use super::{
 };
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(write);
+static TEXT: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", *DOCUMENT));
 
 /// The document.
 #[must_use]
@@ -25,8 +26,8 @@ pub fn document() -> &'static Value {
 
 /// The document as it is committed: indented, one line feed at its end.
 #[must_use]
-pub fn text() -> String {
-    format!("{:#}\n", *DOCUMENT)
+pub fn text() -> &'static str {
+    &TEXT
 }
 
 const TAGS: [(&str, &str); 8] = [
@@ -42,7 +43,8 @@ const TAGS: [(&str, &str); 8] = [
 
 fn write() -> Value {
     let mut schemas = table::generator();
-    let problem = schemas.subschema_for::<Problem>().to_value();
+    // Referred to by name from every operation.
+    schemas.subschema_for::<Problem>();
     let company = schemas.subschema_for::<CompanyId>().to_value();
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for route in table::table() {
@@ -59,7 +61,7 @@ fn write() -> Value {
             "schemas": schemas.take_definitions(true),
             "parameters": parameters(&company),
             "headers": headers(),
-            "responses": responses(&problem),
+            "responses": responses(),
             "securitySchemes": security_schemes(),
         },
     })
@@ -144,15 +146,12 @@ fn answers(operation: &Operation<'_>) -> Value {
     }
     for (status, mut codes) in by_status {
         codes.sort_by_key(|code| code.as_str());
+        if let [code] = codes.as_slice() {
+            answers.insert(status.to_string(), reference("responses", code.as_str()));
+            continue;
+        }
         let text: Vec<_> = codes.iter().map(|code| format!("`{}`: {}.", code.as_str(), code.title())).collect();
-        answers.insert(
-            status.to_string(),
-            json!({
-                "description": text.join(" "),
-                "headers": correlation,
-                "content": { "application/problem+json": { "schema": reference("schemas", "Problem") } },
-            }),
-        );
+        answers.insert(status.to_string(), refusal(&text.join(" ")));
     }
     Value::Object(answers)
 }
@@ -185,10 +184,19 @@ fn headers() -> Value {
     })
 }
 
-fn responses(problem: &Value) -> Value {
-    json!({
-        "Problem": { "description": "What went wrong.", "content": { "application/problem+json": { "schema": problem } } },
-    })
+/// An answer that carries a problem.
+fn refusal(description: &str) -> Value {
+    let content = json!({ "application/problem+json": { "schema": reference("schemas", "Problem") } });
+    json!({ "description": description, "content": content })
+}
+
+/// One for each code, for statuses of an operation that mean one thing only.
+fn responses() -> Value {
+    let of = |code: &Code| {
+        let help: Vec<_> = code.help().split_whitespace().collect();
+        (code.as_str().to_owned(), refusal(&format!("`{}`: {}. {}", code.as_str(), code.title(), help.join(" "))))
+    };
+    Code::ALL.iter().map(of).collect::<Map<_, _>>().into()
 }
 
 fn security_schemes() -> Value {
