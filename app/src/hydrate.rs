@@ -1,7 +1,5 @@
 //! Takes over what the server rendered.
 
-use leptos::prelude::*;
-
 use crate::{net::dom, page::Seed};
 
 /// Hydrates `#postil-root` from the seed in the page.
