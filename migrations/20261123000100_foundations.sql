@@ -22,10 +22,11 @@ CREATE FUNCTION app.company_id() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
 AS $$ SELECT nullif(current_setting('app.company_id', true), '')::uuid $$;
 
 -- Sets both for the present transaction. Always local: a session-wide setting would leak to the next user of the connection.
-CREATE FUNCTION app.enter(p_user uuid, p_company uuid) RETURNS void LANGUAGE sql VOLATILE
+CREATE FUNCTION app.enter(p_user uuid, p_company uuid) RETURNS void LANGUAGE plpgsql VOLATILE
 AS $$
-    SELECT set_config('app.user_id', coalesce(p_user::text, ''), true), set_config('app.company_id', coalesce(p_company::text, ''), true)
-$$;
+BEGIN
+    PERFORM set_config('app.user_id', coalesce(p_user::text, ''), true), set_config('app.company_id', coalesce(p_company::text, ''), true);
+END $$;
 
 CREATE TABLE companies (
     id              uuid PRIMARY KEY,
@@ -183,7 +184,9 @@ CREATE TABLE policy_grants (
     CONSTRAINT policy_grants_one_subject CHECK (num_nonnulls(role_key, user_id) = 1),
     CONSTRAINT policy_grants_target CHECK ((target IS NOT NULL) = (scope IN ('department', 'project', 'kind', 'record')))
 );
-CREATE INDEX policy_grants_action ON policy_grants (company_id, version, action);
+-- A verdict starts from the subject: its role's rows and its own.
+CREATE INDEX policy_grants_role ON policy_grants (company_id, version, role_key) WHERE role_key IS NOT NULL;
+CREATE INDEX policy_grants_user ON policy_grants (company_id, version, user_id) WHERE user_id IS NOT NULL;
 
 CREATE TABLE sessions (
     id            uuid PRIMARY KEY,

@@ -9,32 +9,45 @@ GRANT CREATE ON SCHEMA app, auth TO postil_definer, postil_auth;
 
 -- ------------------------------------------------------------------------------------------ what policies are made of
 
--- Whether the person is an active member of the company at hand. Everything below is empty for everyone else.
-CREATE FUNCTION app.is_member() RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
-AS $$
-BEGIN
-    RETURN EXISTS (
-        SELECT 1 FROM public.memberships m
-        JOIN public.users u ON u.id = m.user_id AND u.status = 'active' AND u.deleted_at IS NULL
-        WHERE m.company_id = app.company_id() AND m.user_id = app.user_id() AND m.status = 'active' AND m.deleted_at IS NULL
-    );
-END $$;
-
--- The scopes in which the person's role or name is allowed (or denied) an action, as tokens to compare with
+-- What the person may do in the company at hand, worked out once a transaction. A statement under these policies asks dozens
+-- of times, and the answer takes five tables: so it is kept in transaction-local settings, under the names of person and
+-- company, and asked again when those change. Whoever can forge these settings can set app.user_id as well: they add no power.
+-- A change of role or policy takes hold with the next transaction.
+--
+-- app.known = person/company, app.member = t | f, app.allow_… and app.deny_… = tokens to compare with
 -- linked_records.scope_tokens. Talk about no record has the tokens * and u.
-CREATE FUNCTION app.scopes(p_action text, p_effect text) RETURNS text[] LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+CREATE FUNCTION app.remember() RETURNS void LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
 AS $$
+DECLARE
+    v_company uuid := app.company_id();
+    v_user uuid := app.user_id();
+    m record;
 BEGIN
-    RETURN (
-        SELECT coalesce(array_agg(DISTINCT scope.token) FILTER (WHERE scope.token IS NOT NULL), '{}')
-        FROM public.memberships m
-        JOIN public.users u ON u.id = m.user_id AND u.status = 'active' AND u.deleted_at IS NULL
-        JOIN public.companies c ON c.id = m.company_id
-        JOIN public.policy_grants g
-            ON g.company_id = m.company_id AND g.version = c.policy_version AND g.action = p_action AND g.effect = p_effect
-            AND (g.role_key = m.role_key OR g.user_id = m.user_id)
-        CROSS JOIN LATERAL (
-            SELECT CASE g.scope
+    IF current_setting('app.known', true) <> '' THEN
+        PERFORM set_config('app.allow_' || replace(p.action, ':', '_'), '', true), set_config('app.deny_' || replace(p.action, ':', '_'), '', true)
+        FROM public.permissions p;
+    END IF;
+    SELECT x.role_key, x.department_id, c.policy_version INTO m
+    FROM public.memberships x
+    JOIN public.users u ON u.id = x.user_id AND u.status = 'active' AND u.deleted_at IS NULL
+    JOIN public.companies c ON c.id = x.company_id
+    WHERE x.company_id = v_company AND x.user_id = v_user AND x.status = 'active' AND x.deleted_at IS NULL;
+    PERFORM set_config('app.member', CASE WHEN FOUND THEN 't' ELSE 'f' END, true);
+    IF FOUND THEN
+        PERFORM set_config('app.' || g.effect || '_' || replace(g.action, ':', '_'), array_agg(DISTINCT scope.token)::text, true)
+        FROM (
+            SELECT r.effect, r.action, r.scope, r.target FROM public.policy_grants r
+            WHERE r.company_id = v_company AND r.version = m.policy_version AND r.role_key = m.role_key
+            UNION ALL
+            SELECT r.effect, r.action, r.scope, r.target FROM public.policy_grants r
+            WHERE r.company_id = v_company AND r.version = m.policy_version AND r.user_id = v_user
+        ) AS g
+        CROSS JOIN LATERAL unnest(CASE g.scope
+            WHEN 'own_projects' THEN ARRAY(
+                SELECT 'p:' || pm.project_id::text FROM public.project_members pm
+                WHERE pm.company_id = v_company AND pm.user_id = v_user AND pm.deleted_at IS NULL
+            )
+            ELSE ARRAY[CASE g.scope
                 WHEN 'company' THEN '*'
                 WHEN 'unlinked' THEN 'u'
                 WHEN 'department' THEN 'd:' || g.target
@@ -42,27 +55,53 @@ BEGIN
                 WHEN 'project' THEN 'p:' || g.target
                 WHEN 'kind' THEN 'k:' || g.target
                 WHEN 'record' THEN 'r:' || g.target
-                WHEN 'own_records' THEN 'o:' || m.user_id::text
-            END AS token
-            UNION ALL
-            SELECT 'p:' || pm.project_id::text
-            FROM public.project_members pm
-            WHERE g.scope = 'own_projects' AND pm.company_id = m.company_id AND pm.user_id = m.user_id AND pm.deleted_at IS NULL
-        ) AS scope
-        WHERE m.company_id = app.company_id() AND m.user_id = app.user_id() AND m.status = 'active' AND m.deleted_at IS NULL
-    );
+                WHEN 'own_records' THEN 'o:' || v_user::text
+            END]
+        END) AS scope (token)
+        WHERE scope.token IS NOT NULL
+        GROUP BY g.effect, g.action;
+    END IF;
+    PERFORM set_config('app.known', concat(current_setting('app.user_id', true), '/', current_setting('app.company_id', true)), true);
 END $$;
 
-CREATE FUNCTION app.allowed(p_action text) RETURNS text[] LANGUAGE sql STABLE AS $$ SELECT app.scopes(p_action, 'allow') $$;
-CREATE FUNCTION app.denied(p_action text) RETURNS text[] LANGUAGE sql STABLE AS $$ SELECT app.scopes(p_action, 'deny') $$;
+-- Whether the person is an active member of the company at hand. Everything below is empty for everyone else.
+CREATE FUNCTION app.is_member() RETURNS boolean LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    IF current_setting('app.known', true) IS DISTINCT FROM concat(current_setting('app.user_id', true), '/', current_setting('app.company_id', true)) THEN
+        PERFORM app.remember();
+    END IF;
+    RETURN current_setting('app.member', true) IS NOT DISTINCT FROM 't';
+END $$;
+
+-- The scopes in which the person's role or name is allowed an action.
+CREATE FUNCTION app.allowed(p_action text) RETURNS text[] LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    IF current_setting('app.known', true) IS DISTINCT FROM concat(current_setting('app.user_id', true), '/', current_setting('app.company_id', true)) THEN
+        PERFORM app.remember();
+    END IF;
+    RETURN coalesce(nullif(current_setting('app.allow_' || replace(p_action, ':', '_'), true), ''), '{}')::text[];
+END $$;
+
+-- The scopes in which it is denied, whatever allows it.
+CREATE FUNCTION app.denied(p_action text) RETURNS text[] LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    IF current_setting('app.known', true) IS DISTINCT FROM concat(current_setting('app.user_id', true), '/', current_setting('app.company_id', true)) THEN
+        PERFORM app.remember();
+    END IF;
+    RETURN coalesce(nullif(current_setting('app.deny_' || replace(p_action, ':', '_'), true), ''), '{}')::text[];
+END $$;
 
 -- The direct and group conversations that the person is in.
 CREATE FUNCTION app.my_conversation_ids() RETURNS uuid[] LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
 AS $$
 BEGIN
+    IF NOT app.is_member() THEN RETURN '{}'; END IF;
     RETURN ARRAY(
         SELECT p.conversation_id FROM public.participants p
-        WHERE p.company_id = app.company_id() AND p.user_id = app.user_id() AND p.deleted_at IS NULL AND app.is_member()
+        WHERE p.company_id = (SELECT app.company_id()) AND p.user_id = (SELECT app.user_id()) AND p.deleted_at IS NULL
     );
 END $$;
 
@@ -70,9 +109,9 @@ END $$;
 CREATE FUNCTION app.is_new_conversation(p_conversation uuid) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
 AS $$
 BEGIN
-    RETURN EXISTS (
+    RETURN app.is_member() AND EXISTS (
         SELECT 1 FROM public.conversations c
-        WHERE c.company_id = app.company_id() AND c.id = p_conversation AND c.created_by = app.user_id() AND app.is_member()
+        WHERE c.company_id = app.company_id() AND c.id = p_conversation AND c.created_by = app.user_id()
     ) AND NOT EXISTS (
         SELECT 1 FROM public.participants p WHERE p.company_id = app.company_id() AND p.conversation_id = p_conversation
     );
@@ -82,34 +121,86 @@ END $$;
 CREATE FUNCTION app.is_participant(p_conversation uuid) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
 AS $$
 BEGIN
-    RETURN EXISTS (
+    RETURN app.is_member() AND EXISTS (
         SELECT 1 FROM public.participants p
         WHERE p.company_id = app.company_id() AND p.conversation_id = p_conversation AND p.user_id = app.user_id() AND p.deleted_at IS NULL
-    ) AND app.is_member();
+    );
 END $$;
 
--- The verdict for one action on one record, or on talk about none. For single rows; lists use the token arrays directly.
--- Runs with the caller's rights: a record that is not visible is not permitted.
-CREATE FUNCTION app.may(p_action text, p_kind text, p_id text) RETURNS boolean LANGUAGE plpgsql STABLE
+-- One action on one record, straight from the tables. A record that is not visible is not permitted.
+CREATE FUNCTION app.judge_record(p_action text, p_kind text, p_id text) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
 AS $$
 DECLARE
     v_tokens text[];
 BEGIN
-    IF p_kind IS NULL THEN
-        v_tokens := ARRAY['*', 'u'];
-    ELSE
-        SELECT r.scope_tokens INTO v_tokens FROM public.linked_records r
-        WHERE r.company_id = app.company_id() AND r.kind = p_kind AND r.id = p_id;
-        IF NOT FOUND THEN RETURN false; END IF;
-    END IF;
-    RETURN v_tokens && app.allowed(p_action) AND NOT v_tokens && app.denied(p_action);
+    SELECT r.scope_tokens INTO v_tokens FROM public.linked_records r WHERE r.company_id = app.company_id() AND r.kind = p_kind AND r.id = p_id;
+    RETURN FOUND AND v_tokens && app.allowed('thread:read') AND NOT v_tokens && app.denied('thread:read')
+        AND v_tokens && app.allowed(p_action) AND NOT v_tokens && app.denied(p_action);
 END $$;
 
-ALTER FUNCTION app.is_member() OWNER TO postil_definer;
-ALTER FUNCTION app.scopes(text, text) OWNER TO postil_definer;
+-- The verdict for one action on one record, or on talk about none. For single rows; lists use the token arrays directly.
+-- The last yes for each action is remembered for the transaction (a page is mostly about one record); a no never is.
+CREATE FUNCTION app.may(p_action text, p_kind text, p_id text) RETURNS boolean LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    v_name text;
+    v_key text;
+BEGIN
+    IF p_kind IS NULL THEN
+        RETURN '{*,u}'::text[] && app.allowed(p_action) AND NOT '{*,u}'::text[] && app.denied(p_action);
+    END IF;
+    v_name := 'app.may_' || replace(p_action, ':', '_');
+    v_key := concat(current_setting('app.user_id', true), '/', current_setting('app.company_id', true), '/', p_kind, '/', p_id);
+    IF current_setting(v_name, true) IS NOT DISTINCT FROM v_key THEN RETURN true; END IF;
+    IF NOT app.judge_record(p_action, p_kind, p_id) THEN RETURN false; END IF;
+    PERFORM set_config(v_name, v_key, true);
+    RETURN true;
+END $$;
+
+-- Whether the person sees a conversation: talk about a record follows the record, live; the others are their participants'.
+CREATE FUNCTION app.judge_conversation(p_conversation uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+DECLARE
+    c record;
+BEGIN
+    SELECT x.kind, x.link_kind, x.link_id INTO c FROM public.conversations x
+    WHERE x.company_id = app.company_id() AND x.id = p_conversation AND x.deleted_at IS NULL;
+    IF NOT FOUND THEN RETURN false; END IF;
+    RETURN app.may('thread:read', c.link_kind, c.link_id) AND (c.kind = 'record' OR app.is_participant(p_conversation));
+END $$;
+
+-- The same, with the last yes remembered for the transaction.
+CREATE FUNCTION app.sees_conversation(p_conversation uuid) RETURNS boolean LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    v_key text := concat(current_setting('app.user_id', true), '/', current_setting('app.company_id', true), '/', p_conversation);
+BEGIN
+    IF current_setting('app.sees', true) IS NOT DISTINCT FROM v_key THEN RETURN true; END IF;
+    IF NOT app.judge_conversation(p_conversation) THEN RETURN false; END IF;
+    PERFORM set_config('app.sees', v_key, true);
+    RETURN true;
+END $$;
+
+-- Whether the person reads a message: where its conversation is visible, if message:read is allowed on the record that governs it.
+CREATE FUNCTION app.sees_message(p_conversation uuid, p_kind text, p_id text) RETURNS boolean LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    v_key text := concat(current_setting('app.user_id', true), '/', current_setting('app.company_id', true), '/', p_conversation, '/', p_kind, '/', p_id);
+BEGIN
+    IF current_setting('app.reads', true) IS NOT DISTINCT FROM v_key THEN RETURN true; END IF;
+    IF NOT (app.sees_conversation(p_conversation) AND app.may('message:read', p_kind, p_id)) THEN RETURN false; END IF;
+    PERFORM set_config('app.reads', v_key, true);
+    RETURN true;
+END $$;
+
+ALTER FUNCTION app.remember() OWNER TO postil_definer;
 ALTER FUNCTION app.my_conversation_ids() OWNER TO postil_definer;
 ALTER FUNCTION app.is_new_conversation(uuid) OWNER TO postil_definer;
 ALTER FUNCTION app.is_participant(uuid) OWNER TO postil_definer;
+ALTER FUNCTION app.judge_record(text, text, text) OWNER TO postil_definer;
+ALTER FUNCTION app.judge_conversation(uuid) OWNER TO postil_definer;
 
 -- ------------------------------------------------------------------------------------- the restrictive wall, for all
 
@@ -189,14 +280,7 @@ CREATE POLICY linked_records_update ON linked_records FOR UPDATE TO postil_app
 
 -- A conversation about a record follows the record, live; the others are their participants'.
 CREATE POLICY conversations_read ON conversations FOR SELECT TO postil_app
-    USING (deleted_at IS NULL AND CASE kind
-        WHEN 'record' THEN EXISTS (
-            SELECT 1 FROM linked_records r
-            WHERE r.company_id = conversations.company_id AND r.kind = conversations.link_kind AND r.id = conversations.link_id
-        )
-        ELSE id = ANY ((SELECT app.my_conversation_ids())::uuid[])
-            AND ARRAY['*', 'u'] && (SELECT app.allowed('thread:read')) AND NOT ARRAY['*', 'u'] && (SELECT app.denied('thread:read'))
-    END);
+    USING (deleted_at IS NULL AND app.may('thread:read', link_kind, link_id) AND (kind = 'record' OR app.is_participant(id)));
 -- A direct conversation is its maker's: the unique key must neither tell who talks with whom, nor let anyone occupy others' place.
 CREATE POLICY conversations_insert ON conversations FOR INSERT TO postil_app
     WITH CHECK (
@@ -207,13 +291,11 @@ CREATE POLICY conversations_insert ON conversations FOR INSERT TO postil_app
 -- Visibility is said again here and in messages_update: an UPDATE without a condition reads nothing, so PostgreSQL does not ask the SELECT policy.
 CREATE POLICY conversations_update ON conversations FOR UPDATE TO postil_app
     USING (
-        deleted_at IS NULL AND (kind = 'record' OR app.is_participant(id))
-        AND (app.may('message:create', link_kind, link_id) OR app.may('message:reply', link_kind, link_id))
+        app.sees_conversation(id) AND (app.may('message:create', link_kind, link_id) OR app.may('message:reply', link_kind, link_id))
     )
     WITH CHECK (true);
 
-CREATE POLICY participants_read ON participants FOR SELECT TO postil_app
-    USING (EXISTS (SELECT 1 FROM conversations c WHERE c.company_id = participants.company_id AND c.id = participants.conversation_id));
+CREATE POLICY participants_read ON participants FOR SELECT TO postil_app USING (app.sees_conversation(conversation_id));
 -- Who is in a conversation, or sees the record's, may add others; to a direct one only its two.
 CREATE POLICY participants_insert ON participants FOR INSERT TO postil_app
     WITH CHECK (created_by = (SELECT app.user_id()) AND (
@@ -226,18 +308,7 @@ CREATE POLICY participants_insert ON participants FOR INSERT TO postil_app
     ));
 
 -- A message is visible where its conversation is, if message:read is allowed on the record that governs it.
-CREATE POLICY messages_read ON messages FOR SELECT TO postil_app
-    USING (
-        EXISTS (SELECT 1 FROM conversations c WHERE c.company_id = messages.company_id AND c.id = messages.conversation_id)
-        AND CASE WHEN link_kind IS NULL
-            THEN ARRAY['*', 'u'] && (SELECT app.allowed('message:read')) AND NOT ARRAY['*', 'u'] && (SELECT app.denied('message:read'))
-            ELSE EXISTS (
-                SELECT 1 FROM linked_records r
-                WHERE r.company_id = messages.company_id AND r.kind = messages.link_kind AND r.id = messages.link_id
-                AND r.scope_tokens && (SELECT app.allowed('message:read')) AND NOT r.scope_tokens && (SELECT app.denied('message:read'))
-            )
-        END
-    );
+CREATE POLICY messages_read ON messages FOR SELECT TO postil_app USING (app.sees_message(conversation_id, link_kind, link_id));
 CREATE POLICY messages_insert ON messages FOR INSERT TO postil_app
     WITH CHECK (
         author_id = (SELECT app.user_id()) AND created_by = (SELECT app.user_id())
@@ -253,8 +324,7 @@ CREATE POLICY messages_insert ON messages FOR INSERT TO postil_app
 -- Which deed it is, an edit or a deletion, the guard below sees; whoever deletes says so under their own name.
 CREATE POLICY messages_update ON messages FOR UPDATE TO postil_app
     USING (
-        EXISTS (SELECT 1 FROM conversations c WHERE c.company_id = messages.company_id AND c.id = messages.conversation_id)
-        AND app.may('message:read', link_kind, link_id)
+        app.sees_message(conversation_id, link_kind, link_id)
         AND (
             (author_id = (SELECT app.user_id()) AND (app.may('message:edit', link_kind, link_id) OR app.may('message:delete', link_kind, link_id)))
             OR app.may('admin:moderate', link_kind, link_id)
@@ -297,12 +367,9 @@ CREATE POLICY message_links_insert ON message_links FOR INSERT TO postil_app
         WHERE m.company_id = message_links.company_id AND m.id = message_links.message_id AND m.author_id = (SELECT app.user_id())
     ));
 
-CREATE POLICY read_receipts_read ON read_receipts FOR SELECT TO postil_app
-    USING (EXISTS (SELECT 1 FROM conversations c WHERE c.company_id = read_receipts.company_id AND c.id = read_receipts.conversation_id));
+CREATE POLICY read_receipts_read ON read_receipts FOR SELECT TO postil_app USING (app.sees_conversation(conversation_id));
 CREATE POLICY read_receipts_insert ON read_receipts FOR INSERT TO postil_app
-    WITH CHECK (user_id = (SELECT app.user_id()) AND EXISTS (
-        SELECT 1 FROM conversations c WHERE c.company_id = read_receipts.company_id AND c.id = read_receipts.conversation_id
-    ));
+    WITH CHECK (user_id = (SELECT app.user_id()) AND app.sees_conversation(conversation_id));
 CREATE POLICY read_receipts_update ON read_receipts FOR UPDATE TO postil_app
     USING (user_id = (SELECT app.user_id())) WITH CHECK (user_id = (SELECT app.user_id()));
 
@@ -314,7 +381,7 @@ CREATE POLICY attachments_read ON attachments FOR SELECT TO postil_app
     ));
 
 CREATE POLICY user_presence_read ON user_presence FOR SELECT TO postil_app
-    USING (ARRAY['*', 'u'] && (SELECT app.allowed('presence:read')) AND NOT ARRAY['*', 'u'] && (SELECT app.denied('presence:read')));
+    USING ((SELECT app.may('presence:read', NULL, NULL)));
 CREATE POLICY user_presence_insert ON user_presence FOR INSERT TO postil_app WITH CHECK (user_id = (SELECT app.user_id()) AND (SELECT app.is_member()));
 CREATE POLICY user_presence_update ON user_presence FOR UPDATE TO postil_app
     USING (user_id = (SELECT app.user_id())) WITH CHECK (user_id = (SELECT app.user_id()));
@@ -340,9 +407,7 @@ CREATE POLICY idempotency_keys_insert ON idempotency_keys FOR INSERT TO postil_a
             SELECT 1 FROM messages m
             WHERE m.company_id = idempotency_keys.company_id AND m.id = idempotency_keys.message_id AND m.author_id = (SELECT app.user_id())
         ))
-        AND (conversation_id IS NULL OR EXISTS (
-            SELECT 1 FROM conversations c WHERE c.company_id = idempotency_keys.company_id AND c.id = idempotency_keys.conversation_id
-        ))
+        AND (conversation_id IS NULL OR app.sees_conversation(conversation_id))
     );
 
 -- A member's request takes the next position and writes what happened; it reads no event.
@@ -377,7 +442,7 @@ GRANT INSERT, UPDATE ON user_presence TO postil_worker;
 GRANT INSERT, UPDATE ON jobs TO postil_worker;
 GRANT DELETE ON jobs TO postil_worker;
 
-GRANT SELECT ON users, memberships, companies, policy_grants, project_members, participants, conversations TO postil_definer;
+GRANT SELECT ON users, memberships, companies, permissions, policy_grants, project_members, participants, conversations, linked_records TO postil_definer;
 GRANT SELECT, UPDATE ON company_stream TO postil_definer;
 GRANT INSERT ON event_log TO postil_definer;
 
@@ -386,9 +451,10 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON sessions, realtime_tickets, embed_token_
 GRANT SELECT, UPDATE, DELETE ON jobs TO postil_auth;
 
 GRANT EXECUTE ON FUNCTION app.user_id(), app.company_id(), app.enter(uuid, uuid) TO postil_app, postil_worker, postil_definer, postil_auth;
-GRANT EXECUTE ON FUNCTION app.is_member(), app.scopes(text, text), app.allowed(text), app.denied(text), app.my_conversation_ids(),
-    app.is_new_conversation(uuid), app.is_participant(uuid), app.may(text, text, text) TO postil_app;
-GRANT EXECUTE ON FUNCTION app.is_member() TO postil_definer;
+GRANT EXECUTE ON FUNCTION app.remember(), app.is_member(), app.allowed(text), app.denied(text), app.my_conversation_ids(),
+    app.is_new_conversation(uuid), app.is_participant(uuid), app.judge_record(text, text, text), app.may(text, text, text),
+    app.judge_conversation(uuid), app.sees_conversation(uuid), app.sees_message(uuid, text, text) TO postil_app;
+GRANT EXECUTE ON FUNCTION app.is_member(), app.allowed(text), app.denied(text), app.may(text, text, text) TO postil_definer;
 
 -- --------------------------------------------------------------------------------------------------------------- guards
 -- What policies can't say: which change of which column is legal. They hold for every role.
@@ -401,12 +467,12 @@ DECLARE
     v_depth_max smallint;
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        SELECT c.reply_depth_max INTO v_depth_max FROM public.companies c WHERE c.id = NEW.company_id;
-        IF NEW.depth > coalesce(v_depth_max, 0) THEN
-            RAISE EXCEPTION 'reply depth % is more than the % that the company allows', NEW.depth, v_depth_max
-                USING ERRCODE = 'check_violation', CONSTRAINT = 'messages_depth_max';
-        END IF;
         IF NEW.parent_id IS NOT NULL THEN
+            SELECT c.reply_depth_max INTO v_depth_max FROM public.companies c WHERE c.id = NEW.company_id;
+            IF NEW.depth > coalesce(v_depth_max, 0) THEN
+                RAISE EXCEPTION 'reply depth % is more than the % that the company allows', NEW.depth, v_depth_max
+                    USING ERRCODE = 'check_violation', CONSTRAINT = 'messages_depth_max';
+            END IF;
             SELECT * INTO v_parent FROM public.messages m WHERE m.company_id = NEW.company_id AND m.id = NEW.parent_id;
             IF NOT FOUND OR NEW.depth <> v_parent.depth + 1 OR NEW.root_id <> v_parent.root_id OR NEW.path <> v_parent.path || NEW.seq THEN
                 RAISE EXCEPTION 'a reply stands right below its parent' USING ERRCODE = 'check_violation', CONSTRAINT = 'messages_tree';

@@ -216,10 +216,14 @@ BEGIN
         WHERE p.company_id = p_company AND p.conversation_id = p_conversation AND p.user_id = ANY (p_mentions) AND p.user_id <> p_user AND p.deleted_at IS NULL
         ON CONFLICT DO NOTHING;
     END IF;
-    INSERT INTO public.read_receipts AS r (company_id, conversation_id, user_id, read_seq, read_at)
-    VALUES (p_company, p_conversation, p_user, v_seq, p_at)
-    -- One's own message read does not make the ones before it read.
-    ON CONFLICT (company_id, conversation_id, user_id) DO UPDATE SET read_seq = v_seq, read_at = p_at WHERE r.read_seq = v_seq - 1;
+    -- One's own message read does not make the ones before it read: the pointer moves only where it stood right before, which
+    -- without a pointer is before the first.
+    UPDATE public.read_receipts r SET read_seq = v_seq, read_at = p_at
+    WHERE r.company_id = p_company AND r.conversation_id = p_conversation AND r.user_id = p_user AND r.read_seq = v_seq - 1;
+    IF NOT FOUND AND v_seq = 1 THEN
+        INSERT INTO public.read_receipts (company_id, conversation_id, user_id, read_seq, read_at)
+        VALUES (p_company, p_conversation, p_user, 1, p_at) ON CONFLICT DO NOTHING;
+    END IF;
 
     SELECT * INTO v_message FROM public.message_rows r WHERE r.company_id = p_company AND r.id = p_message;
     IF NOT FOUND THEN RAISE EXCEPTION 'a sender sees what they send' USING ERRCODE = 'insufficient_privilege'; END IF;

@@ -66,7 +66,9 @@ CREATE FUNCTION auth.session_switch(p_old bytea, p_new bytea, p_company uuid, p_
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
 AS $$
 BEGIN
-    UPDATE public.sessions s SET token_hash = p_new, company_id = p_company, context_epoch = s.context_epoch + 1, seen_at = p_at
+    UPDATE public.sessions s SET token_hash = p_new, company_id = p_company, context_epoch = s.context_epoch + 1,
+        -- Together, because session_open takes the session's length from their difference.
+        seen_at = p_at, expires_at = p_at + (s.expires_at - s.seen_at)
     FROM public.memberships m
     WHERE s.token_hash = p_old AND s.kind = 'browser' AND s.revoked_at IS NULL AND s.expires_at > p_at
     AND m.company_id = p_company AND m.user_id = s.user_id AND m.status = 'active' AND m.deleted_at IS NULL;
