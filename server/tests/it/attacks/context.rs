@@ -70,9 +70,10 @@ fn a_stranger_to_the_company_sees_nothing_of_it() {
 }
 
 #[test]
-fn somebody_who_left_sees_nothing_from_the_next_statement_on() {
+fn somebody_who_left_sees_nothing_from_the_next_transaction_on() {
     in_a_house(async |house| {
         let scene = Scene::set(house).await;
+        let mut connection = house.connection("APP_DATABASE_URL").await;
         for (leaving, back) in [
             ("UPDATE memberships SET status = 'deactivated' WHERE user_id = '{}'", "UPDATE memberships SET status = 'active' WHERE user_id = '{}'"),
             ("UPDATE memberships SET deleted_at = now() WHERE user_id = '{}'", "UPDATE memberships SET deleted_at = NULL WHERE user_id = '{}'"),
@@ -80,10 +81,14 @@ fn somebody_who_left_sees_nothing_from_the_next_statement_on() {
             ("UPDATE users SET deleted_at = now() WHERE id = '{}'", "UPDATE users SET deleted_at = NULL WHERE id = '{}'"),
         ] {
             let anna = scene.anna.id.to_string();
-            // Within one open transaction: the context was good when it was set.
-            let mut tx = scene.anna.enters().await;
+            // On one connection, as a pool has it: nothing of the former verdict may be left on it.
+            let mut tx = connection.begin().await.unwrap();
+            scene.anna.steps_in(&mut tx).await;
             assert!(rows(&mut tx, "messages").await > 0);
+            tx.commit().await.unwrap();
             assert_eq!(scene.nordwind.arranges(&leaving.replace("{}", &anna)).await, 1);
+            let mut tx = connection.begin().await.unwrap();
+            scene.anna.steps_in(&mut tx).await;
             assert_blind(leaving, &mut tx).await;
             tx.rollback().await.unwrap();
             scene.nordwind.arranges(&back.replace("{}", &anna)).await;
@@ -182,6 +187,54 @@ fn a_prepared_statement_shows_each_caller_their_own() {
                 assert!(seen.is_empty(), "{mode}: nobody");
             }
         }
+    });
+}
+
+#[test]
+fn a_context_that_changes_within_a_transaction_changes_the_verdict() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let secret = scene.anna.writes(scene.direct, "Only for Ben").await;
+        let mut tx = scene.anna.enters().await;
+        let sees = async |tx: &mut PgConnection| -> Vec<Uuid> { sqlx::query_scalar("SELECT id FROM messages ORDER BY id").fetch_all(tx).await.unwrap() };
+        for _ in 0..2 {
+            scene.anna.steps_in(&mut tx).await;
+            assert_eq!(sees(&mut tx).await, [scene.hello.id, secret.id]);
+            scene.eva.steps_in(&mut tx).await;
+            assert_eq!(sees(&mut tx).await, [scene.hello.id]);
+            // The same person, another company; then nobody.
+            scene.bob_south.steps_in(&mut tx).await;
+            assert_eq!(sees(&mut tx).await, [scene.south_hello.id]);
+            scene.bob.steps_in(&mut tx).await;
+            assert_eq!(sees(&mut tx).await, [] as [Uuid; 0]);
+            sqlx::query("SELECT app.enter(NULL, NULL)").execute(&mut *tx).await.unwrap();
+            assert_blind("nobody", &mut tx).await;
+            // A savepoint that is rolled back takes its context along.
+            scene.eva.steps_in(&mut tx).await;
+            tx.execute("SAVEPOINT s").await.unwrap();
+            scene.anna.steps_in(&mut tx).await;
+            assert_eq!(sees(&mut tx).await.len(), 2);
+            tx.execute("ROLLBACK TO SAVEPOINT s").await.unwrap();
+            assert_eq!(sees(&mut tx).await, [scene.hello.id]);
+        }
+    });
+}
+
+#[test]
+fn a_verdict_that_was_forged_does_not_reach_into_another_company() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        // Settings are the caller's to write: whatever is cached in them must not be more than naming another person would give.
+        let names: Vec<String> = sqlx::query_scalar("SELECT 'app.allow_' || replace(action, ':', '_') FROM permissions").fetch_all(&house.app).await.unwrap();
+        let mut tx = scene.bob.enters().await;
+        for name in names {
+            sqlx::query("SELECT set_config($1, '{*,u}', true)").bind(name).execute(&mut *tx).await.unwrap();
+        }
+        let companies: Vec<Uuid> = sqlx::query_scalar("SELECT DISTINCT company_id FROM messages UNION SELECT company_id FROM conversations UNION SELECT company_id FROM linked_records")
+            .fetch_all(&mut *tx)
+            .await
+            .unwrap();
+        assert!(companies.iter().all(|company| *company == scene.nordwind.id), "{companies:?}");
     });
 }
 
