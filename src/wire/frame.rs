@@ -1,7 +1,7 @@
 //! Frames of the socket, `/api/v1/realtime`: JSON text, one object each, told apart by `type`.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::{Message, Presence, Problem};
 use crate::{
@@ -46,7 +46,7 @@ pub enum ClientFrame {
 }
 
 /// What the server sends. Frames with a `cursor` come from the durable log, in its order; the others are state, the latest counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum ServerFrame {
     /// The answer to `hello`.
@@ -159,6 +159,76 @@ pub enum ServerFrame {
         /// Why.
         problem: Problem,
     },
+}
+
+/// Any [`ServerFrame`], as it is written: see [`crate::domain::text`] for why reading goes through one flat struct.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ServerFields {
+    r#type: String,
+    cursor: Option<String>,
+    connection_id: Option<ConnectionId>,
+    resumed: Option<bool>,
+    server_time: Option<Timestamp>,
+    message: Option<Message>,
+    root_id: Option<MessageId>,
+    reply_count: Option<u32>,
+    conversation_id: Option<ConversationId>,
+    conversation_ids: Option<Vec<ConversationId>>,
+    record: Option<RecordKey>,
+    records: Option<Vec<RecordKey>>,
+    user_id: Option<UserId>,
+    seq: Option<i64>,
+    changes: Option<Vec<Presence>>,
+    problem: Option<Problem>,
+}
+
+impl ServerFields {
+    fn frame(self) -> Option<ServerFrame> {
+        Some(match self.r#type.as_str() {
+            "welcome" => ServerFrame::Welcome {
+                connection_id: self.connection_id?,
+                cursor: self.cursor?,
+                resumed: self.resumed?,
+                server_time: self.server_time?,
+            },
+            "message.created" => ServerFrame::MessageCreated { cursor: self.cursor?, message: self.message? },
+            "message.updated" => ServerFrame::MessageUpdated { cursor: self.cursor?, message: self.message? },
+            "message.deleted" => ServerFrame::MessageDeleted { cursor: self.cursor?, message: self.message? },
+            "thread.reply.created" => ServerFrame::ThreadReplyCreated {
+                cursor: self.cursor?,
+                message: self.message?,
+                root_id: self.root_id?,
+                reply_count: self.reply_count?,
+            },
+            "conversation.updated" => {
+                ServerFrame::ConversationUpdated { cursor: self.cursor?, conversation_id: self.conversation_id? }
+            }
+            "record.updated" => ServerFrame::RecordUpdated { cursor: self.cursor?, record: self.record? },
+            "access.revoked" => ServerFrame::AccessRevoked {
+                cursor: self.cursor?,
+                conversation_ids: self.conversation_ids?,
+                records: self.records?,
+            },
+            "receipt.read" => ServerFrame::ReceiptRead {
+                conversation_id: self.conversation_id?,
+                user_id: self.user_id?,
+                seq: self.seq?,
+            },
+            "presence.changed" => ServerFrame::PresenceChanged { changes: self.changes? },
+            "typing" => ServerFrame::Typing { conversation_id: self.conversation_id?, user_id: self.user_id? },
+            "resync" => ServerFrame::Resync { cursor: self.cursor? },
+            "error" => ServerFrame::Error { problem: self.problem? },
+            _ => return None,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for ServerFrame {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let fields = ServerFields::deserialize(from)?;
+        fields.frame().ok_or_else(|| de::Error::custom("a frame is of an unknown type or lacks a field of its type"))
+    }
 }
 
 /// Close codes of the socket.

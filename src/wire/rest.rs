@@ -343,7 +343,6 @@ pub enum CreateConversation {
 #[serde(rename_all = "camelCase")]
 pub struct ConversationDetail {
     /// What lists show.
-    #[serde(flatten)]
     pub summary: ConversationSummary,
     /// All participants, up to [`crate::limits::PARTICIPANTS_MAX`], with how far they have read.
     pub participants: Vec<Participant>,
@@ -356,7 +355,6 @@ pub struct ConversationDetail {
 #[serde(rename_all = "camelCase")]
 pub struct Participant {
     /// Who.
-    #[serde(flatten)]
     pub person: Person,
     /// Position up to which they have read.
     pub read_seq: i64,
