@@ -1,0 +1,161 @@
+// The people of the seed, each with a browser context of their own, and what they do.
+import { expect, test as base, type Browser, type BrowserContext, type Frame, type Locator, type Page } from '@playwright/test';
+
+export const URL_BASE = process.env.POSTIL_URL ?? 'http://localhost:3000';
+/** The demo ERP is another site than Postil: the widget in it is as foreign as at a customer's. */
+export const ERP = URL_BASE.replace('//localhost', '//127.0.0.1');
+const PASSWORD = 'postil-dev-password';
+
+export const COMPANY = { nordwerk: 'cmp_019bb19dd40070008000000000000001', alba: 'cmp_019bb19dd40070008000000000000002' };
+
+/** Where someone reads and writes: the full page, or the widget's frame. */
+export class Reader {
+  /** Everything the console said that it should not have. */
+  readonly complaints: string[] = [];
+
+  constructor(readonly page: Page, private frame: Frame | null = null) {
+    page.on('pageerror', (error) => this.complaints.push(String(error)));
+    page.on('console', (message) => {
+      // A refused request is what some tests are about; the browser logs each.
+      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) this.complaints.push(message.text());
+    });
+  }
+
+  get view(): Page | Frame {
+    return this.frame ?? this.page;
+  }
+
+  async widget(): Promise<Frame> {
+    await expect.poll(() => this.page.frames().some((frame) => frame.url().includes('/widget'))).toBe(true);
+    this.frame = this.page.frames().find((frame) => frame.url().includes('/widget'))!;
+    return this.frame;
+  }
+
+  get launcher(): Locator {
+    return this.view.getByTestId('launcher');
+  }
+
+  get conversations(): Locator {
+    return this.view.getByTestId('conversations');
+  }
+
+  get log(): Locator {
+    return this.view.getByTestId('log');
+  }
+
+  get composer(): Locator {
+    return this.view.getByRole('textbox', { name: /^Message to/ });
+  }
+
+  message(text: string | RegExp): Locator {
+    return this.view.getByTestId('message').filter({ hasText: text }).last();
+  }
+
+  row(title: string | RegExp): Locator {
+    return this.conversations.getByRole('button').filter({ hasText: title }).first();
+  }
+
+  async opens(title: string | RegExp): Promise<void> {
+    await this.row(title).click();
+    await expect(this.log).toBeVisible();
+    await expect(this.composer).toBeVisible();
+  }
+
+  async writes(text: string): Promise<void> {
+    await this.composer.fill(text);
+    await this.composer.press('Enter');
+  }
+
+  async answers(to: string | RegExp, text: string): Promise<void> {
+    await this.startsReply(to);
+    const box = this.view.getByRole('textbox', { name: /^Reply to/ });
+    await box.fill(text);
+    await box.press('Enter');
+  }
+
+  async startsReply(to: string | RegExp): Promise<void> {
+    await this.acts(to, 'Reply');
+  }
+
+  /** Uses one of the message's own actions, as someone with a mouse does. */
+  async acts(on: string | RegExp, action: string | RegExp): Promise<void> {
+    const message = this.message(on);
+    await message.scrollIntoViewIfNeeded();
+    await message.hover();
+    await message.getByRole('group', { name: /^Actions/ }).getByRole('button', { name: action }).click();
+  }
+
+  /** The message is there, and on its way no longer. */
+  async sees(text: string | RegExp): Promise<void> {
+    await expect(this.message(text)).toBeVisible();
+  }
+
+  noComplaints(): void {
+    expect(this.complaints).toEqual([]);
+  }
+}
+
+export class People {
+  private contexts: BrowserContext[] = [];
+
+  constructor(private browser: Browser) {}
+
+  private async context(options: Parameters<Browser['newContext']>[0] = {}): Promise<BrowserContext> {
+    const context = await this.browser.newContext({ locale: 'en-GB', timezoneId: 'Europe/Berlin', ...options });
+    this.contexts.push(context);
+    return context;
+  }
+
+  /** Someone at the full page, signed in by password. */
+  async atDesk(email: string, options: Parameters<Browser['newContext']>[0] = {}): Promise<Reader> {
+    const page = await (await this.context(options)).newPage();
+    const reader = new Reader(page);
+    await page.goto(`${URL_BASE}/sign-in`);
+    await page.getByLabel('E-mail').fill(email);
+    await page.getByLabel('Password').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.waitForURL('**/messages**');
+    await expect(reader.conversations.getByRole('button').first()).toBeVisible();
+    return reader;
+  }
+
+  /** Someone at a record in the demo ERP, whose page embeds the widget. */
+  async inErp(who: string, company: 'nordwerk' | 'alba', record: string, options: Parameters<Browser['newContext']>[0] = {}): Promise<Reader> {
+    const page = await (await this.context(options)).newPage();
+    const reader = new Reader(page);
+    await page.goto(`${ERP}/demo/${company}/${record}?as=${who}`);
+    await reader.widget();
+    await expect(reader.launcher).toBeVisible();
+    return reader;
+  }
+
+  /** Likewise, with the widget open on the talk about that record. */
+  async atRecord(who: string, company: 'nordwerk' | 'alba', record: string, options: Parameters<Browser['newContext']>[0] = {}): Promise<Reader> {
+    const reader = await this.inErp(who, company, record, options);
+    await reader.launcher.click();
+    await expect(reader.view.getByTestId('company')).toBeVisible();
+    await expect(reader.conversations.getByRole('button').first().or(reader.log)).toBeVisible();
+    return reader;
+  }
+
+  async close(): Promise<void> {
+    for (const context of this.contexts) await context.close();
+  }
+}
+
+/** A text that no other test and no former run has written. */
+let counter = 0;
+export function fresh(text: string): string {
+  counter += 1;
+  return `${text} ${Date.now().toString(36)}${counter}`;
+}
+
+export const test = base.extend<{ people: People }>({
+  people: async ({ browser }, use) => {
+    const people = new People(browser);
+    await use(people);
+    await people.close();
+  },
+});
+
+export { expect };
