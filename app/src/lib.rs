@@ -8,6 +8,7 @@
 //! | [`shell`] | the document around it |
 //! | [`root`] | who is signed in decides what is shown |
 //! | [`pages`], [`widget`], [`parts`] | views, from large to small |
+//! | [`node`] | what views are made of: one type for everything on screen, for the size of the bundle |
 //! | [`state`] | what views read and change; everything of a company in one [`state::Scope`] |
 //! | [`net`] | REST, socket, storage, other tabs, the host |
 //!
@@ -15,12 +16,11 @@
 //! `message`, `failed`, `edited`, `replies`, `unread-divider`, `composer-where`, `external-warning`, `depth-limit`, `about-record`,
 //! `typing`, `strip`, `polite`, `assertive`.
 
-#![recursion_limit = "256"]
-
 #[cfg(feature = "hydrate")]
 pub mod hydrate;
 pub mod loaders;
 pub mod net;
+pub mod node;
 pub mod page;
 pub mod pages;
 pub mod parts;

@@ -13,15 +13,16 @@ use crate::{
         api::{self, Call},
         boot, dom, tabs,
     },
+    node::{Element, Node, button, div, el},
     page::Seed,
-    parts::{icon, states},
+    parts::states,
     state::{Clock, Session, Shell, Surface, words},
     widget::panel,
 };
 
 /// The root view, equal on the server and while the browser hydrates.
 #[must_use]
-pub fn root(seed: Seed, widget: bool) -> AnyView {
+pub fn root(seed: Seed, widget: bool) -> Node {
     let surface = match (widget, seed.embedded) {
         (false, _) => Surface::Page,
         (true, false) => Surface::Widget,
@@ -43,20 +44,20 @@ pub fn root(seed: Seed, widget: bool) -> AnyView {
     let seed = StoredValue::new(Some(seed));
     let key = Memo::new(move |_| shell.session_key());
     Effect::new(move |_| start(shell));
-    view! {
-        <div class="app">
-            {move || {
-                key.track();
-                state(shell, seed.try_update_value(Option::take).flatten())
-            }}
-            <div class="visually-hidden" aria-live="polite" data-testid="polite">{move || shell.polite.get()}</div>
-            <div class="visually-hidden" aria-live="assertive" data-testid="assertive">{move || shell.assertive.get()}</div>
-        </div>
-    }
-    .into_any()
+    let said = |urgency: &'static str, line: RwSignal<String>| {
+        div("visually-hidden").attr("aria-live", urgency).test_id(urgency).live(move || line.get())
+    };
+    div("app")
+        .live(move || {
+            key.track();
+            state(shell, seed.try_update_value(Option::take).flatten())
+        })
+        .child(said("polite", shell.polite))
+        .child(said("assertive", shell.assertive))
+        .into()
 }
 
-fn state(shell: Shell, seed: Option<Seed>) -> AnyView {
+fn state(shell: Shell, seed: Option<Seed>) -> Node {
     match shell.session.get_untracked() {
         Session::In(me) => panel::panel(shell, *me, seed),
         Session::Waiting => plain(shell, states::skeleton(6, "Loading messages")),
@@ -65,59 +66,44 @@ fn state(shell: Shell, seed: Option<Seed>) -> AnyView {
                 Surface::Embedded => ("This page's sign-in has ended. Load it again to go on.", reload("Reload")),
                 _ => ("What you wrote is kept on this device.", sign_in()),
             };
-            plain(shell, states::empty("You're signed out", text.to_owned(), Some(action)))
+            plain(shell, states::empty("You're signed out", text, action))
         }
         Session::Revoked(company) => {
             let text = format!("You no longer have access to {company}. Everything of it was removed from this page.");
-            plain(shell, states::empty("Access ended", text, Some(reload("Continue"))))
+            plain(shell, states::empty("Access ended", text, reload("Continue")))
         }
         Session::Locked { from, to } => {
             let text = match to {
                 Some(to) => format!("This tab showed {from}; you switched to {to}. Nothing of {from} is loaded any more."),
                 None => format!("This tab showed {from}; you are in another company now."),
             };
-            plain(shell, states::empty("You switched companies", text, Some(reload("Reload"))))
+            plain(shell, states::empty("You switched companies", text, reload("Reload")))
         }
         Session::Switching(to) => {
             let text = format!("Opening {to}. Nothing is loaded yet.");
-            plain(shell, view! { <div class="state fade-in" role="status"><p>{text}</p></div> }.into_any())
+            plain(shell, div("state fade-in").attr("role", "status").child(el("p", "").child(text)).into())
         }
         Session::Failed(failure) => plain(shell, states::error(&failure, "Nothing you wrote is lost.", move || identify(shell))),
     }
 }
 
 /// A panel without a company: no hue, no list.
-fn plain(shell: Shell, body: AnyView) -> AnyView {
-    let close = (shell.surface != Surface::Page).then(|| {
-        view! {
-            <div class="panel-tools">
-                <button type="button" class="icon-button" aria-label="Collapse messages" on:click=move |_| boot::close()>
-                    {icon::icon(icon::MINIMISE)}
-                </button>
-            </div>
-        }
-        .into_any()
-    });
-    view! {
-        <main class="scope panel" aria-label="Messages">
-            <header class="panel-header"><h1 class="company">"Messages"</h1>{close}</header>
-            <div class="panel-body">{body}</div>
-        </main>
-    }
-    .into_any()
+fn plain(shell: Shell, body: Node) -> Node {
+    let header = el("header", "panel-header").child(el("h1", "company").child("Messages")).child(panel::collapse(shell.surface));
+    el("main", "scope panel").label("Messages").child(header).child(div("panel-body").child(body)).into()
 }
 
-fn reload(label: &'static str) -> AnyView {
-    let reload = move |_| {
+fn reload(label: &'static str) -> Element {
+    let reload = || {
         if let Some(window) = dom::window() {
             let _ = window.location().reload();
         }
     };
-    view! { <button type="button" class="button primary" on:click=reload>{label}</button> }.into_any()
+    button("button primary", reload).child(label)
 }
 
-fn sign_in() -> AnyView {
-    view! { <a class="button primary" href="/sign-in" target="_top">"Sign in"</a> }.into_any()
+fn sign_in() -> Element {
+    el("a", "button primary").attr("href", "/sign-in").attr("target", "_top").child("Sign in")
 }
 
 /// Runs once in the browser: the clock turns local, the person is identified, the page's events are heard.

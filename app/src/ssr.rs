@@ -8,6 +8,7 @@ use postil::wire::Problem;
 
 use crate::{
     loaders::Loader,
+    node::Node,
     page::{Assets, Page, Seed, Widget, safe_next},
     shell::{Head, document},
     state::{self, hue_class},
@@ -77,8 +78,10 @@ async fn widget_page(widget: Widget, loader: &dyn Loader, nonce: &str, assets: &
     Ok(Rendered::Html(document(&Head::widget(nonce, assets, &seed, open, button), &panel, Some(&seed))))
 }
 
-/// One view as HTML that the browser can hydrate.
-fn html<V: IntoView>(view: impl FnOnce() -> V) -> String {
+/// One view as HTML that the browser can take over.
+fn html(view: impl FnOnce() -> Node) -> String {
     let owner = Owner::new();
-    owner.with(|| view().into_view().to_html())
+    let html = owner.with(|| view().to_html());
+    owner.cleanup();
+    html
 }

@@ -5,6 +5,21 @@ use postil::clock::Timestamp;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{Document, Element, HtmlElement, Window};
 
+/// An element that stands in the document, for as long as its owner lives.
+pub type Slot = StoredValue<Option<Element>, LocalStorage>;
+
+/// An empty slot.
+#[must_use]
+pub fn slot() -> Slot {
+    StoredValue::new_local(None)
+}
+
+/// What a slot holds.
+#[must_use]
+pub fn held<T: JsCast>(slot: Slot) -> Option<T> {
+    slot.try_get_value().flatten()?.dyn_into().ok()
+}
+
 /// The window; `None` outside a browser.
 #[must_use]
 pub fn window() -> Option<Window> {

@@ -1,25 +1,28 @@
 //! `/sign-in`: plain HTML and a small script of its own; no WASM before someone has signed in.
 
-use leptos::prelude::*;
-
-use crate::parts::icon;
+use crate::{
+    node::{Node, div, el},
+    parts::icon,
+};
 
 /// The form. `public/js/sign-in.js` sends it.
 #[must_use]
-pub fn sign_in(next: String) -> AnyView {
-    view! {
-        <main class="sign-in scope hue-16">
-            <form class="sign-in-card" method="post" action="/sign-in" data-next=next novalidate=true>
-                <div class="sign-in-brand">{icon::mark()}"Postil"</div>
-                <h1>"Sign in"</h1>
-                <p role="alert" class="sign-in-error" hidden=true></p>
-                <label for="email">"E-mail"</label>
-                <input class="field" id="email" name="email" type="email" autocomplete="username" required=true />
-                <label for="password">"Password"</label>
-                <input class="field" id="password" name="password" type="password" autocomplete="current-password" required=true />
-                <button type="submit" class="button primary">"Sign in"</button>
-            </form>
-        </main>
-    }
-    .into_any()
+pub fn sign_in(next: String) -> Node {
+    let field = |id: &'static str, label: &'static str, kind: &'static str, fill: &'static str| {
+        let label = el("label", "").attr("for", id).child(label).into();
+        let field = el("input", "field").attr("id", id).attr("name", id).attr("type", kind).attr("autocomplete", fill).attr("required", "");
+        vec![label, field.into()]
+    };
+    let form = el("form", "sign-in-card")
+        .attr("method", "post")
+        .attr("action", "/sign-in")
+        .attr("data-next", next)
+        .attr("novalidate", "")
+        .child(div("sign-in-brand").child(icon::mark()).child("Postil"))
+        .child(el("h1", "").child("Sign in"))
+        .child(el("p", "sign-in-error").attr("role", "alert").attr("hidden", ""))
+        .children(field("email", "E-mail", "email", "username"))
+        .children(field("password", "Password", "password", "current-password"))
+        .child(el("button", "button primary").attr("type", "submit").child("Sign in"));
+    el("main", "sign-in scope hue-16").child(form).into()
 }

@@ -8,7 +8,10 @@ use postil::{
 };
 
 use super::icon;
-use crate::state::{Scope, hue_class, words};
+use crate::{
+    node::{Element, Node, span},
+    state::{Scope, hue_class, words},
+};
 
 /// The hue of a person: the same everywhere, for everyone.
 fn hue(user: UserId) -> u16 {
@@ -18,38 +21,31 @@ fn hue(user: UserId) -> u16 {
 
 /// Initials, without presence.
 #[must_use]
-pub fn plain(person: &Person, size: &'static str) -> AnyView {
+pub fn plain(person: &Person, size: &'static str) -> Node {
     let class = format!("avatar {size} {}", hue_class(hue(person.id)));
-    view! { <span class=class aria-hidden="true">{words::initials(&person.name)}</span> }.into_any()
+    span(class).attr("aria-hidden", "true").child(words::initials(&person.name)).into()
 }
 
 /// Initials with presence.
 #[must_use]
-pub fn with_presence(scope: Scope, person: &Person, size: &'static str) -> AnyView {
+pub fn with_presence(scope: Scope, person: &Person, size: &'static str) -> Node {
     let class = format!("avatar {size} {}", hue_class(hue(person.id)));
     let (id, initials) = (person.id, words::initials(&person.name));
     let status = Memo::new(move |_| scope.with(|feed| feed.presence(id).status));
-    view! {
-        <span class=class>
-            <span aria-hidden="true">{initials}</span>
-            {move || mark(status.get())}
-        </span>
-    }
-    .into_any()
+    span(class).child(span("").attr("aria-hidden", "true").child(initials)).live(move || mark(status.get())).into()
 }
 
 /// The presence mark with its word.
 #[must_use]
-pub fn mark(status: PresenceStatus) -> AnyView {
-    let class = format!("presence presence-{}", status.as_str());
+pub fn mark(status: PresenceStatus) -> Node {
     let word = words::presence(status);
-    view! { <span class=class role="img" aria-label=word title=word></span> }.into_any()
+    span(format!("presence presence-{}", status.as_str())).attr("role", "img").label(word).attr("title", word).into()
 }
 
 /// What stands for a conversation: a record's icon, the other person, or a group.
 #[must_use]
-pub fn of_conversation(scope: Scope, kind: ConversationKind, record: Option<RecordKind>, other: Option<&Person>) -> AnyView {
-    let glyph = |inside: AnyView| view! { <span class="avatar large glyph" aria-hidden="true">{inside}</span> }.into_any();
+pub fn of_conversation(scope: Scope, kind: ConversationKind, record: Option<RecordKind>, other: Option<&Person>) -> Node {
+    let glyph = |inside: Node| span("avatar large glyph").attr("aria-hidden", "true").child(inside).into();
     match (kind, record, other) {
         (ConversationKind::Record, Some(record), _) => glyph(icon::record(record)),
         (ConversationKind::Direct, _, Some(other)) => with_presence(scope, other, "large"),
@@ -59,6 +55,6 @@ pub fn of_conversation(scope: Scope, kind: ConversationKind, record: Option<Reco
 
 /// Says that someone is a guest.
 #[must_use]
-pub fn guest_tag(person: &Person) -> Option<AnyView> {
-    (person.member_kind == MemberKind::External).then(|| view! { <span class="tag">"External"</span> }.into_any())
+pub fn guest_tag(person: &Person) -> Option<Element> {
+    (person.member_kind == MemberKind::External).then(|| span("tag").child("External"))
 }

@@ -1,7 +1,8 @@
 //! Icons: 16 × 16, one stroke. The mark is ours: a page with a note in its margin.
 
-use leptos::prelude::*;
 use postil::domain::RecordKind;
+
+use crate::node::{Node, el};
 
 pub const BACK: &str = "M10 3.5 5.5 8l4.5 4.5";
 pub const CLOSE: &str = "M4 4l8 8M12 4l-8 8";
@@ -28,13 +29,13 @@ const TOPIC: &str = "M6 2.500 4.800 13.500M11.200 2.500 10 13.500M3 6h10.500M2.5
 
 /// An icon. It says nothing by itself: the control around it has a name.
 #[must_use]
-pub fn icon(path: &'static str) -> AnyView {
-    view! { <svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><path d=path></path></svg> }.into_any()
+pub fn icon(path: &'static str) -> Node {
+    el("svg", "icon").attr("viewBox", "0 0 16 16").attr("aria-hidden", "true").child(el("path", "").attr("d", path)).into()
 }
 
 /// The icon of a kind of record.
 #[must_use]
-pub fn record(kind: RecordKind) -> AnyView {
+pub fn record(kind: RecordKind) -> Node {
     icon(match kind {
         RecordKind::Transaction => TRANSACTION,
         RecordKind::Plan => PLAN,
@@ -44,15 +45,13 @@ pub fn record(kind: RecordKind) -> AnyView {
 
 /// The mark.
 #[must_use]
-pub fn mark() -> AnyView {
-    view! {
-        <svg class="mark" viewBox="0 0 28 28" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="2"
-            stroke-linecap="round" stroke-linejoin="round">
-            <path d="M14.500 24H7.500A2.500 2.500 0 0 1 5 21.500v-15A2.500 2.500 0 0 1 7.500 4h9A2.500 2.500 0 0 1 19 6.500V8"></path>
-            <path d="M9 9.500h5M9 14h2.500"></path>
-            <path d="M16 12.500h6.500A1.500 1.500 0 0 1 24 14v4.500a1.500 1.500 0 0 1-1.500 1.500H19l-3.200 2.800A.5.5 0 0 1 15 22.400V13.500a1 1 0 0 1 1-1z"
-                fill="currentColor" stroke="none"></path>
-        </svg>
-    }
-    .into_any()
+pub fn mark() -> Node {
+    let line = |d: &'static str| el("path", "").attr("d", d);
+    let note = "M16 12.500h6.500A1.500 1.500 0 0 1 24 14v4.500a1.500 1.500 0 0 1-1.500 1.500H19l-3.200 2.800A.5.5 0 0 1 15 22.400V13.500a1 1 0 0 1 1-1z";
+    el("svg", "mark")
+        .attr("viewBox", "0 0 28 28")
+        .attr("aria-hidden", "true")
+        .child(line("M14.500 24H7.500A2.500 2.500 0 0 1 5 21.500v-15A2.500 2.500 0 0 1 7.500 4h9A2.500 2.500 0 0 1 19 6.500V8M9 9.500h5M9 14h2.500"))
+        .child(line(note).attr("class", "note"))
+        .into()
 }

@@ -1,58 +1,62 @@
 //! A message's tree as nodes. There is no way from a text to markup: nothing here takes HTML.
 
-use leptos::prelude::*;
 use postil::domain::text::{Block, Document, Inline};
 
 use super::chip;
-use crate::state::Scope;
+use crate::{
+    node::{Node, el, span},
+    state::Scope,
+};
 
 /// A message's text.
 #[must_use]
-pub fn document(scope: Scope, text: &Document) -> AnyView {
+pub fn document(scope: Scope, text: &Document) -> Vec<Node> {
     blocks(scope, &text.0)
 }
 
-fn blocks(scope: Scope, all: &[Block]) -> AnyView {
-    all.iter().map(|part| block(scope, part)).collect_view().into_any()
+fn blocks(scope: Scope, all: &[Block]) -> Vec<Node> {
+    all.iter().map(|part| block(scope, part)).collect()
 }
 
-fn block(scope: Scope, block: &Block) -> AnyView {
+fn block(scope: Scope, block: &Block) -> Node {
     match block {
-        Block::Paragraph { content } => view! { <p>{inlines(scope, content)}</p> }.into_any(),
-        Block::Heading { content } => view! { <p><strong>{inlines(scope, content)}</strong></p> }.into_any(),
-        Block::Code { text, .. } => view! { <pre tabindex="0"><code>{text.clone()}</code></pre> }.into_any(),
-        Block::Quote { blocks: inner } => view! { <blockquote>{blocks(scope, inner)}</blockquote> }.into_any(),
+        Block::Paragraph { content } => el("p", "").children(inlines(scope, content)).into(),
+        Block::Heading { content } => el("p", "").child(el("strong", "").children(inlines(scope, content))).into(),
+        // Long lines scroll, and what scrolls can be reached by key.
+        Block::Code { text, .. } => el("pre", "").attr("tabindex", "0").child(el("code", "").child(text.clone())).into(),
+        Block::Quote { blocks: inner } => el("blockquote", "").children(blocks(scope, inner)).into(),
         Block::List { start, items } => {
-            let items = items.iter().map(|item| view! { <li>{blocks(scope, item)}</li> }.into_any()).collect_view().into_any();
-            match start {
-                Some(start) => view! { <ol start=start.to_string()>{items}</ol> }.into_any(),
-                None => view! { <ul>{items}</ul> }.into_any(),
-            }
+            let list = match start {
+                Some(start) => el("ol", "").attr("start", start.to_string()),
+                None => el("ul", ""),
+            };
+            list.children(items.iter().map(|item| el("li", "").children(blocks(scope, item)).into())).into()
         }
-        Block::Rule => view! { <hr /> }.into_any(),
+        Block::Rule => el("hr", "").into(),
     }
 }
 
-fn inlines(scope: Scope, all: &[Inline]) -> AnyView {
-    all.iter().map(|part| inline(scope, part)).collect_view().into_any()
+fn inlines(scope: Scope, all: &[Inline]) -> Vec<Node> {
+    all.iter().map(|part| inline(scope, part)).collect()
 }
 
-fn inline(scope: Scope, inline: &Inline) -> AnyView {
+fn inline(scope: Scope, inline: &Inline) -> Node {
+    let around = |tag: &'static str, content: &[Inline]| el(tag, "").children(inlines(scope, content)).into();
     match inline {
-        Inline::Text { text } => text.clone().into_any(),
-        Inline::Break => view! { <br /> }.into_any(),
-        Inline::Code { text } => view! { <code>{text.clone()}</code> }.into_any(),
-        Inline::Strong { content } => view! { <strong>{inlines(scope, content)}</strong> }.into_any(),
-        Inline::Emphasis { content } => view! { <em>{inlines(scope, content)}</em> }.into_any(),
-        Inline::Strike { content } => view! { <s>{inlines(scope, content)}</s> }.into_any(),
+        Inline::Text { text } => text.clone().into(),
+        Inline::Break => el("br", "").into(),
+        Inline::Code { text } => el("code", "").child(text.clone()).into(),
+        Inline::Strong { content } => around("strong", content),
+        Inline::Emphasis { content } => around("em", content),
+        Inline::Strike { content } => around("s", content),
         Inline::Link { href, content } => {
-            view! { <a href=href.clone() target="_blank" rel="noopener noreferrer nofollow">{inlines(scope, content)}</a> }.into_any()
+            let link = el("a", "").attr("href", href.clone()).attr("target", "_blank").attr("rel", "noopener noreferrer nofollow");
+            link.children(inlines(scope, content)).into()
         }
         Inline::Record { record } => chip::reference(scope, record.clone()),
         Inline::Mention { user, name } => {
             let class = if *user == scope.viewer { "mention me" } else { "mention" };
-            let name = if name.starts_with('@') { name.clone() } else { format!("@{name}") };
-            view! { <span class=class>{name}</span> }.into_any()
+            span(class).child(if name.starts_with('@') { name.clone() } else { format!("@{name}") }).into()
         }
     }
 }

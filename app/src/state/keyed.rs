@@ -1,34 +1,45 @@
 //! Lists whose rows stay on screen while they change: a key says which row, a cell holds what it shows.
 
-use std::{collections::HashMap, hash::Hash};
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher as _},
+};
 
 use leptos::prelude::*;
 
-/// Keys in order, and a cell for each. Only cells that differ tell their views.
-pub struct Keyed<K: 'static, V: 'static> {
-    keys: RwSignal<Vec<K>>,
-    cells: StoredValue<HashMap<K, ArcRwSignal<V>>>,
+/// The key of a row, from what stays the same about it.
+#[must_use]
+pub fn key(of: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
 }
 
-impl<K: 'static, V: 'static> Clone for Keyed<K, V> {
+/// Keys in order, and a cell for each. Only cells that differ tell their views.
+pub struct Keyed<V: 'static> {
+    keys: RwSignal<Vec<u64>>,
+    cells: StoredValue<HashMap<u64, ArcRwSignal<V>>>,
+}
+
+impl<V: 'static> Clone for Keyed<V> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<K: 'static, V: 'static> Copy for Keyed<K, V> {}
+impl<V: 'static> Copy for Keyed<V> {}
 
-impl<K: Clone + Eq + Hash + Send + Sync + 'static, V: PartialEq + Send + Sync + 'static> Keyed<K, V> {
+impl<V: PartialEq + Send + Sync + 'static> Keyed<V> {
     /// With these rows.
     #[must_use]
-    pub fn new(rows: Vec<(K, V)>) -> Self {
+    pub fn new(rows: Vec<(u64, V)>) -> Self {
         let keyed = Self { keys: RwSignal::new(Vec::new()), cells: StoredValue::new(HashMap::new()) };
         keyed.update(rows);
         keyed
     }
 
     /// Shows these rows from now on.
-    pub fn update(self, rows: Vec<(K, V)>) {
+    pub fn update(self, rows: Vec<(u64, V)>) {
         let mut keys = Vec::with_capacity(rows.len());
         let Some(changed) = self.cells.try_update_value(|cells| {
             let mut former = core::mem::take(cells);
@@ -47,7 +58,7 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static, V: PartialEq + Send + Sync + 
                     }
                     None => ArcRwSignal::new(value),
                 };
-                keys.push(key.clone());
+                keys.push(key);
                 cells.insert(key, cell);
             }
             changed
@@ -64,13 +75,13 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static, V: PartialEq + Send + Sync + 
 
     /// The keys, tracked.
     #[must_use]
-    pub fn keys(self) -> Vec<K> {
+    pub fn keys(self) -> Vec<u64> {
         self.keys.get()
     }
 
     /// The cell of a key that was just named by [`Self::keys`].
     #[must_use]
-    pub fn cell(self, key: &K) -> Option<ArcRwSignal<V>> {
-        self.cells.with_value(|cells| cells.get(key).cloned())
+    pub fn cell(self, key: u64) -> Option<ArcRwSignal<V>> {
+        self.cells.with_value(|cells| cells.get(&key).cloned())
     }
 }

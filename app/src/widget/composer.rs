@@ -1,15 +1,20 @@
 //! Where people write: a new thread, a reply, an edit.
 
-use leptos::{html, prelude::*};
+use leptos::prelude::*;
 use postil::{
     domain::{BoundError, ConversationKind, MessageBody, RecordKey},
     feed::{Feed, Input},
     ids::{ConversationId, MessageId},
     limits,
 };
+use wasm_bindgen::JsCast as _;
 
 use crate::{
-    net::{dom, ids, socket},
+    net::{
+        dom::{self, Slot},
+        ids, socket,
+    },
+    node::{Node, button, div, el, live, span},
     parts::icon,
     state::{Scope, chips::ChipState, company_name, drafts},
 };
@@ -30,7 +35,7 @@ const COUNT_FROM: usize = limits::MESSAGE_BODY_CHARS_MAX - 500;
 
 /// The composer. A reply that would be too deep is offered the deepest message that can be answered.
 #[must_use]
-pub fn composer(scope: Scope, conversation: ConversationId, target: Target) -> AnyView {
+pub fn composer(scope: Scope, conversation: ConversationId, target: Target) -> Node {
     if let Target::Reply(parent) = target
         && let Some(legal) = too_deep(scope, parent)
     {
@@ -54,24 +59,17 @@ fn too_deep(scope: Scope, parent: MessageId) -> Option<MessageId> {
     })
 }
 
-fn limit(scope: Scope, legal: MessageId) -> AnyView {
+fn limit(scope: Scope, legal: MessageId) -> Node {
     let name = scope.read(|feed| feed.message(legal).map(|message| message.author.name.clone())).unwrap_or_default();
     let max = scope.membership().map_or(0, |company| company.reply_depth_max);
     let company = scope.me(company_name);
-    view! {
-        <div class="composer inline" role="status" data-testid="depth-limit">
-            <div class="composer-box">
-                <div class="composer-reply"><span>{format!("Threads in {company} go {max} levels deep, and this is the last one.")}</span></div>
-                <div class="composer-foot">
-                    <button type="button" class="button" on:click=move |_| scope.ui.reply_to.set(None)>"Cancel"</button>
-                    <button type="button" class="button primary" on:click=move |_| scope.ui.reply_to.set(Some(legal))>
-                        {format!("Reply to {name} instead")}
-                    </button>
-                </div>
-            </div>
-        </div>
-    }
-    .into_any()
+    let text = format!("Threads in {company} go {max} levels deep, and this is the last one.");
+    let cancel = button("button", move || scope.ui.reply_to.set(None)).child("Cancel");
+    let instead = button("button primary", move || scope.ui.reply_to.set(Some(legal))).child(format!("Reply to {name} instead"));
+    let notice = div("composer-box")
+        .child(div("composer-reply").child(span("").child(text)))
+        .child(div("composer-foot").child(cancel).child(instead));
+    div("composer inline").attr("role", "status").test_id("depth-limit").child(notice).into()
 }
 
 /// Everything the editor's handlers share.
@@ -84,7 +82,7 @@ struct Editor {
     wrong: RwSignal<Option<String>>,
     /// The record on the host's screen, once the person has linked it.
     linked: RwSignal<Option<RecordKey>>,
-    node: NodeRef<html::Textarea>,
+    area: Slot,
 }
 
 impl Editor {
@@ -143,7 +141,8 @@ impl Editor {
         dom::focus_soon(".talk-composer textarea");
     }
 
-    fn key(self, event: &web_sys::KeyboardEvent) {
+    fn key(self, event: &web_sys::Event) {
+        let Some(event) = event.dyn_ref::<web_sys::KeyboardEvent>() else { return };
         // Enter that picks a candidate of an input method must not send; Safari tells by the key code only.
         if event.is_composing() || event.key_code() == 229 {
             return;
@@ -169,7 +168,7 @@ impl Editor {
     }
 }
 
-fn editor(scope: Scope, conversation: ConversationId, target: Target) -> AnyView {
+fn editor(scope: Scope, conversation: ConversationId, target: Target) -> Node {
     let editor = Editor {
         scope,
         conversation,
@@ -177,7 +176,7 @@ fn editor(scope: Scope, conversation: ConversationId, target: Target) -> AnyView
         text: RwSignal::new(String::new()),
         wrong: RwSignal::new(None),
         linked: RwSignal::new(None),
-        node: NodeRef::new(),
+        area: dom::slot(),
     };
     Effect::new(move |_| begin(editor));
     let info = Memo::new(move |_| scope.with(|feed| info(feed, conversation)));
@@ -202,8 +201,7 @@ fn editor(scope: Scope, conversation: ConversationId, target: Target) -> AnyView
         let len = editor.text.with(|text| text.chars().count());
         (len > COUNT_FROM).then(|| {
             let left = i64::try_from(limits::MESSAGE_BODY_CHARS_MAX).unwrap_or(0) - i64::try_from(len).unwrap_or(0);
-            let class = if left < 0 { "composer-count over" } else { "composer-count" };
-            view! { <span class=class>{left.to_string()}</span> }.into_any()
+            span(if left < 0 { "composer-count over" } else { "composer-count" }).child(left.to_string())
         })
     };
     let context = match target {
@@ -212,39 +210,43 @@ fn editor(scope: Scope, conversation: ConversationId, target: Target) -> AnyView
         Target::Edit(_) => Some(("Editing".to_owned(), "Cancel edit")),
     };
     let context = context.map(|(text, cancel)| {
-        view! {
-            <div class="composer-reply">
-                <span class="truncate">{text}</span>
-                <button type="button" class="link" aria-label=cancel on:click=move |_| editor.cancel()>"Cancel"</button>
-            </div>
-        }
-        .into_any()
+        let cancel = button("link", move || editor.cancel()).label(cancel).child("Cancel");
+        div("composer-reply").child(span("truncate").child(text)).child(cancel)
     });
-    let submit = if matches!(target, Target::Edit(_)) { "Save" } else { "Send" };
-    let empty = move || editor.text.with(|text| text.trim().is_empty());
-    view! {
-        <form class=class on:submit=move |event| { event.prevent_default(); editor.send(); }>
-            <div class="composer-box">
-                {move || external().then(|| view! {
-                    <div class="composer-warning" data-testid="external-warning">{icon::icon(icon::WARNING)}"External people will see this"</div>
-                }.into_any())}
-                {context}
-                {record(editor)}
-                <textarea rows="1" dir="auto" aria-label=label placeholder="Write a message" autocomplete="off" node_ref=editor.node
-                    prop:value=move || editor.text.get()
-                    on:input=move |event| editor.write(event_target_value(&event))
-                    on:keydown=move |event| editor.key(&event)></textarea>
-                {move || editor.wrong.get().map(|text| view! { <p class="composer-error" role="alert">{text}</p> }.into_any())}
-                <div class="composer-foot">
-                    <span class="composer-where truncate" data-testid="composer-where">"to "<strong>{place}</strong></span>
-                    {over}
-                    <span class="composer-hint" aria-hidden="true"><kbd>"Enter"</kbd></span>
-                    <button type="submit" class="button primary" aria-disabled=move || if empty() { "true" } else { "false" }>{submit}</button>
-                </div>
-            </div>
-        </form>
-    }
-    .into_any()
+    let warning = move || {
+        external().then(|| div("composer-warning").test_id("external-warning").child(icon::icon(icon::WARNING)).child("External people will see this"))
+    };
+    let area = el("textarea", "")
+        .attr("rows", "1")
+        .attr("dir", "auto")
+        .attr_live("aria-label", move || Some(label()))
+        .attr("placeholder", "Write a message")
+        .attr("autocomplete", "off")
+        .field(move || editor.text.get())
+        .known_as(move |element| editor.area.set_value(Some(element)))
+        .on("input", move |event| editor.write(event_target_value(&event)))
+        .on("keydown", move |event| editor.key(&event));
+    let submit = el("button", "button primary")
+        .attr("type", "submit")
+        .attr_live("aria-disabled", move || Some(if editor.text.with(|text| text.trim().is_empty()) { "true" } else { "false" }))
+        .child(if matches!(target, Target::Edit(_)) { "Save" } else { "Send" });
+    let foot = div("composer-foot")
+        .child(span("composer-where truncate").test_id("composer-where").child("to ").child(el("strong", "").live(place)))
+        .live(over)
+        .child(span("composer-hint").attr("aria-hidden", "true").child(el("kbd", "").child("Enter")))
+        .child(submit);
+    let frame = div("composer-box")
+        .live(warning)
+        .child(context)
+        .child(record(editor))
+        .child(area)
+        .live(move || editor.wrong.get().map(|text| el("p", "composer-error").attr("role", "alert").child(text)))
+        .child(foot);
+    let send = move |event: web_sys::Event| {
+        event.prevent_default();
+        editor.send();
+    };
+    el("form", "").class_live(class).on("submit", send).child(frame).into()
 }
 
 /// Title, kind, and whether a guest reads along.
@@ -259,7 +261,7 @@ fn target_name(scope: Scope, target: Target) -> String {
 
 /// The draft or the text to edit, and the focus for what was asked for explicitly.
 fn begin(editor: Editor) {
-    let Editor { scope, conversation, target, text, node, .. } = editor;
+    let Editor { scope, conversation, target, text, area, .. } = editor;
     let kept = match target {
         Target::Edit(id) => scope.read(|feed| feed.message(id).map(|message| message.body.clone())).unwrap_or_default(),
         _ => drafts::load(scope, conversation, editor.parent()),
@@ -269,10 +271,10 @@ fn begin(editor: Editor) {
     }
     if target != Target::New {
         dom::after(0, move || {
-            if let Some(node) = node.try_get_untracked().flatten() {
-                let _ = node.focus();
-                let end = u32::try_from(node.value().encode_utf16().count()).unwrap_or(0);
-                let _ = node.set_selection_range(end, end);
+            if let Some(area) = dom::held::<web_sys::HtmlTextAreaElement>(area) {
+                let _ = area.focus();
+                let end = u32::try_from(area.value().encode_utf16().count()).unwrap_or(0);
+                let _ = area.set_selection_range(end, end);
             }
         });
     }
@@ -294,32 +296,22 @@ fn last_editable(scope: Scope, conversation: ConversationId) -> Option<MessageId
 }
 
 /// Offers to link a new thread to the record on the host's screen.
-fn record(editor: Editor) -> Option<AnyView> {
+fn record(editor: Editor) -> Option<Node> {
     if editor.target != Target::New {
         return None;
     }
     let scope = editor.scope;
-    Some(
-        view! {
-            {move || {
-                let key = scope.host_record()?;
-                let talk = scope.with(|feed| feed.conversation(editor.conversation).map(|view| view.kind));
-                let ChipState::Known(record) = scope.chips.get(&key) else { return None };
-                if talk == Some(ConversationKind::Record) {
-                    return None;
-                }
-                let on = editor.linked.get().as_ref() == Some(&key);
-                let (pressed, text) = if on { ("true", "About ") } else { ("false", "Link ") };
-                let toggle = move |_| editor.linked.set(if on { None } else { Some(key.clone()) });
-                Some(view! {
-                    <div class="composer-record">
-                        <button type="button" class="chip inline" aria-pressed=pressed on:click=toggle>
-                            {crate::parts::icon::record(record.kind)}<span class="chip-title">{text}{record.title}</span>
-                        </button>
-                    </div>
-                }.into_any())
-            }}
+    Some(live(move || {
+        let key = scope.host_record()?;
+        let talk = scope.with(|feed| feed.conversation(editor.conversation).map(|view| view.kind));
+        let ChipState::Known(record) = scope.chips.get(&key) else { return None };
+        if talk == Some(ConversationKind::Record) {
+            return None;
         }
-        .into_any(),
-    )
+        let on = editor.linked.get().as_ref() == Some(&key);
+        let (pressed, text) = if on { ("true", "About ") } else { ("false", "Link ") };
+        let toggle = move || editor.linked.set(if on { None } else { Some(key.clone()) });
+        let chip = button("chip inline", toggle).attr("aria-pressed", pressed).child(icon::record(record.kind));
+        Some(div("composer-record").child(chip.child(span("chip-title").child(format!("{text}{}", record.title)))))
+    }))
 }

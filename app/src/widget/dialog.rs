@@ -1,9 +1,12 @@
 //! Dialogs: native ones, so that focus is trapped and returns by itself.
 
-use leptos::{html, prelude::*};
+use leptos::prelude::*;
 use postil::{feed::Input, ids::MessageId};
+use web_sys::HtmlDialogElement;
 
 use crate::{
+    net::dom,
+    node::{Node, button, div, el, live},
     parts::icon,
     state::{Scope, scope::Dialog},
     widget::{picker, switcher},
@@ -11,66 +14,53 @@ use crate::{
 
 /// Whatever is open over the panel.
 #[must_use]
-pub fn dialogs(scope: Scope) -> AnyView {
-    view! {
-        {move || scope.ui.dialog.get().map(|dialog| match dialog {
+pub fn dialogs(scope: Scope) -> Node {
+    live(move || {
+        scope.ui.dialog.get().map(|dialog| match dialog {
             Dialog::Switcher => switcher::switcher(scope),
             Dialog::Picker => picker::picker(scope),
             Dialog::Delete(message) => delete(scope, message),
-        })}
-    }
-    .into_any()
+        })
+    })
 }
 
 /// A dialog with a title and a way out.
 #[must_use]
-pub fn frame(scope: Scope, title: &'static str, body: AnyView) -> AnyView {
-    let node = NodeRef::<html::Dialog>::new();
+pub fn frame(scope: Scope, title: &'static str, body: Vec<Node>) -> Node {
+    let slot = dom::slot();
     Effect::new(move |_| {
-        if let Some(dialog) = node.get()
-            && !dialog.open()
-        {
+        if let Some(dialog) = dom::held::<HtmlDialogElement>(slot).filter(|dialog| !dialog.open()) {
             let _ = dialog.show_modal();
         }
     });
-    let close = move || {
-        // Closed before it goes: only then does the browser give the focus back.
-        if let Some(dialog) = node.get_untracked() {
-            dialog.close();
-        }
-    };
-    view! {
-        <dialog class="dialog" node_ref=node aria-labelledby="dialog-title" on:close=move |_| scope.ui.dialog.set(None)>
-            <div class="dialog-head">
-                <h2 id="dialog-title">{title}</h2>
-                <button type="button" class="icon-button" aria-label="Close" on:click=move |_| close()>{icon::icon(icon::CLOSE)}</button>
-            </div>
-            {body}
-        </dialog>
-    }
-    .into_any()
+    let head = div("dialog-head")
+        .child(el("h2", "").attr("id", "dialog-title").child(title))
+        .child(button("icon-button", move || close(scope)).label("Close").child(icon::icon(icon::CLOSE)));
+    el("dialog", "dialog")
+        .attr("aria-labelledby", "dialog-title")
+        .known_as(move |element| slot.set_value(Some(element)))
+        .on("close", move |_| scope.ui.dialog.set(None))
+        .child(head)
+        .children(body)
+        .into()
 }
 
-/// Closes the open dialog, giving the focus back.
+/// Closes the open dialog. It is closed before it goes: only then does the browser give the focus back.
 pub fn close(scope: Scope) {
-    match crate::net::dom::find("dialog[open]").and_then(|element| wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlDialogElement>(element).ok()) {
+    match dom::find("dialog[open]").and_then(|element| wasm_bindgen::JsCast::dyn_into::<HtmlDialogElement>(element).ok()) {
         Some(dialog) => dialog.close(),
         None => scope.ui.dialog.set(None),
     }
 }
 
-fn delete(scope: Scope, message: MessageId) -> AnyView {
-    let delete = move |_| {
+fn delete(scope: Scope, message: MessageId) -> Node {
+    let delete = move || {
         close(scope);
         scope.apply(Input::Delete { message });
     };
-    let body = view! {
-        <div class="dialog-body"><p>"Its text goes for everyone. Its place in the thread stays, and so do the replies."</p></div>
-        <div class="dialog-foot">
-            <button type="button" class="button" on:click=move |_| close(scope)>"Keep it"</button>
-            <button type="button" class="button danger" on:click=delete>"Delete"</button>
-        </div>
-    }
-    .into_any();
-    frame(scope, "Delete this message?", body)
+    let text = "Its text goes for everyone. Its place in the thread stays, and so do the replies.";
+    let foot = div("dialog-foot")
+        .child(button("button", move || close(scope)).child("Keep it"))
+        .child(button("button danger", delete).child("Delete"));
+    frame(scope, "Delete this message?", vec![div("dialog-body").child(el("p", "").child(text)).into(), foot.into()])
 }

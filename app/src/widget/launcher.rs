@@ -1,16 +1,16 @@
 //! The launcher: all that a collapsed widget shows. Rendered on the server, kept fresh by `public/js/boot.js`.
 
-use leptos::prelude::*;
 use postil::wire;
 
 use crate::{
+    node::{Node, div, el, span},
     parts::{face, icon},
     state::words,
 };
 
 /// The button with badge and faces, in the company's colour.
 #[must_use]
-pub fn launcher(hue: &str, state: Option<wire::Launcher>) -> AnyView {
+pub fn launcher(hue: &str, state: Option<wire::Launcher>) -> Node {
     let state = state.unwrap_or(wire::Launcher { unread: 0, online: Vec::new(), online_count: 0, presence_known: false });
     let mut name = "Messages".to_owned();
     if state.unread > 0 {
@@ -20,17 +20,16 @@ pub fn launcher(hue: &str, state: Option<wire::Launcher>) -> AnyView {
         name.push_str(&format!(", {} here", words::count(state.online_count as usize, "person", "people")));
     }
     let badge = (state.unread > 0).then(|| badge(state.unread));
-    let faces = state.online.iter().take(3).map(|person| face::plain(person, "small")).collect_view();
-    view! {
-        <div id="postil-launcher" class=format!("scope launcher-dock {hue}")>
-            <button type="button" class="launcher" aria-label=name aria-expanded="false" data-testid="launcher">
-                <span class="launcher-mark">{icon::mark()}</span>
-                <span class="launcher-faces">{faces}</span>
-                <span class="badge">{badge}</span>
-            </button>
-        </div>
-    }
-    .into_any()
+    let faces = state.online.iter().take(3).map(|person| face::plain(person, "small"));
+    let button = el("button", "launcher")
+        .attr("type", "button")
+        .label(name)
+        .attr("aria-expanded", "false")
+        .test_id("launcher")
+        .child(span("launcher-mark").child(icon::mark()))
+        .child(span("launcher-faces").children(faces))
+        .child(span("badge").child(badge));
+    div(format!("scope launcher-dock {hue}")).attr("id", "postil-launcher").child(button).into()
 }
 
 fn badge(unread: u16) -> String {

@@ -8,12 +8,14 @@ use postil::{
     ids::ConversationId,
     wire::{CreateConversation, MessagePreview, Person},
 };
+use wasm_bindgen::JsCast as _;
 
 use super::picker;
 use crate::{
     net::{dom, socket},
+    node::{Node, button, div, each, el, live, span},
     parts::{face, icon, states},
-    state::{Scope, chips::ChipState, keyed::Keyed, scope::Dialog},
+    state::{Scope, chips::ChipState, keyed::{Keyed, key}, scope::Dialog},
 };
 
 /// A row as it is shown.
@@ -70,14 +72,14 @@ fn stage(feed: &Feed) -> Stage {
 
 /// The list with its head.
 #[must_use]
-pub fn list(scope: Scope) -> AnyView {
+pub fn list(scope: Scope) -> Node {
     let ui = scope.ui;
     let rows = move |feed: &Feed, unread_only: bool, open: Option<ConversationId>| {
         let all = feed.inbox().conversations;
         all.iter()
             // The open one stays while it is being read, or it would vanish under the cursor.
             .filter(|view| !unread_only || view.unread.0 > 0 || open == Some(view.id))
-            .map(|view| (view.id, row(feed, view)))
+            .map(|view| (key(&view.id), row(feed, view)))
             .collect::<Vec<_>>()
     };
     let keyed = Keyed::new(scope.read(|feed| rows(feed, false, None)));
@@ -89,14 +91,12 @@ pub fn list(scope: Scope) -> AnyView {
     // One stop for the tab key: the open conversation, else the first; arrows go on from there.
     let stop = Memo::new(move |_| {
         let keys = keyed.keys();
-        ui.open.get().filter(|open| keys.contains(open)).or_else(|| keys.first().copied())
+        ui.open.get().map(|open| key(&open)).filter(|open| keys.contains(open)).or_else(|| keys.first().copied())
     });
     let filter = move |label: &'static str, unread_only: bool| {
-        let pressed = move || if ui.unread_only.get() == unread_only { "true" } else { "false" };
-        view! {
-            <button type="button" class="filter" aria-pressed=pressed on:click=move |_| ui.unread_only.set(unread_only)>{label}</button>
-        }
-        .into_any()
+        button("filter", move || ui.unread_only.set(unread_only))
+            .attr_live("aria-pressed", move || Some(if ui.unread_only.get() == unread_only { "true" } else { "false" }))
+            .child(label)
     };
     let body = move || match stage.get() {
         Stage::Loading => states::skeleton(6, "Loading conversations"),
@@ -104,89 +104,76 @@ pub fn list(scope: Scope) -> AnyView {
             scope.apply(Input::InboxOpened);
             socket::try_now();
         }),
-        Stage::Ready { more, loading_more } => view! {
-            {move || keyed.keys().is_empty().then(|| nothing(scope))}
-            <ul on:keydown=arrows>
-                <For each=move || keyed.keys() key=|id| *id children=move |id| entry(scope, keyed, stop, id) />
-            </ul>
-            {more.then(|| view! {
-                <div class="more">
-                    <button type="button" class="link" disabled=loading_more on:click=move |_| scope.apply(Input::InboxMoreWanted)>
-                        {if loading_more { "Loading" } else { "More conversations" }}
-                    </button>
-                </div>
-            })}
-        }
-        .into_any(),
+        Stage::Ready { more, loading_more } => vec![
+            live(move || keyed.keys().is_empty().then(|| nothing(scope))),
+            el("ul", "").on("keydown", arrows).child(each(move || keyed.keys(), move |key| entry(scope, keyed, stop, key))).into(),
+            more.then(|| {
+                let more = button("link", move || scope.apply(Input::InboxMoreWanted)).attr_if("disabled", loading_more.then_some(""));
+                div("more").child(more.child(if loading_more { "Loading" } else { "More conversations" }))
+            })
+            .into(),
+        ]
+        .into(),
     };
-    view! {
-        <section class="pane-list" aria-label="Conversations">
-            <div class="list-head">
-                <h2>"Conversations"</h2>
-                <div class="filters" role="group" aria-label="Show">{filter("All", false)}{filter("Unread", true)}</div>
-                <button type="button" class="icon-button" aria-label="New conversation" title="New conversation" aria-haspopup="dialog"
-                    on:click=move |_| ui.dialog.set(Some(Dialog::Picker))>{icon::icon(icon::COMPOSE)}</button>
-            </div>
-            {about(scope)}
-            <div class="list" data-testid="conversations">{body}</div>
-        </section>
-    }
-    .into_any()
+    let compose = button("icon-button", move || ui.dialog.set(Some(Dialog::Picker)))
+        .label("New conversation")
+        .attr("title", "New conversation")
+        .attr("aria-haspopup", "dialog")
+        .child(icon::icon(icon::COMPOSE));
+    let head = div("list-head")
+        .child(el("h2", "").child("Conversations"))
+        .child(div("filters").attr("role", "group").label("Show").child(filter("All", false)).child(filter("Unread", true)))
+        .child(compose);
+    let wrong = RwSignal::new(None::<String>);
+    el("section", "pane-list")
+        .label("Conversations")
+        .child(head)
+        .child(about(scope, wrong))
+        .live(move || wrong.get().map(|text| el("p", "strip error").attr("role", "alert").child(text)))
+        .child(div("list").test_id("conversations").live(body))
+        .into()
 }
 
-fn nothing(scope: Scope) -> AnyView {
+fn nothing(scope: Scope) -> Node {
     if scope.ui.unread_only.get() {
-        return states::empty("All read", "Nothing new for you here.".to_owned(), None);
+        return states::empty("All read", "Nothing new for you here.", ());
     }
-    let start = view! {
-        <button type="button" class="button primary" on:click=move |_| scope.ui.dialog.set(Some(Dialog::Picker))>"Start a conversation"</button>
-    }
-    .into_any();
-    states::empty("No conversations yet", "Talk to a colleague, or about a record on your screen.".to_owned(), Some(start))
+    let start = button("button primary", move || scope.ui.dialog.set(Some(Dialog::Picker))).child("Start a conversation");
+    states::empty("No conversations yet", "Talk to a colleague, or about a record on your screen.", start)
 }
 
 /// The record on the host's screen: its conversation is one click away.
-fn about(scope: Scope) -> AnyView {
+fn about(scope: Scope, wrong: RwSignal<Option<String>>) -> Node {
     Effect::new(move |_| {
         if let Some(key) = scope.host_record() {
             scope.chips.want(scope, &key);
         }
     });
-    view! {
-        {move || {
-            let key = scope.host_record()?;
-            let ChipState::Known(record) = scope.chips.get(&key) else { return None };
-            let start = move |_| picker::create(scope, CreateConversation::Record { record: key.clone() });
-            Some(view! {
-                <button type="button" class="row-about" data-testid="about-record" on:click=start>
-                    {icon::record(record.kind)}<span class="truncate">{format!("Talk about {}", record.title)}</span>
-                </button>
-            }.into_any())
-        }}
-    }
-    .into_any()
+    live(move || {
+        let key = scope.host_record()?;
+        let ChipState::Known(record) = scope.chips.get(&key) else { return None };
+        let start = move || picker::create(scope, CreateConversation::Record { record: key.clone() }, wrong);
+        let text = format!("Talk about {}", record.title);
+        Some(button("row-about", start).test_id("about-record").child(icon::record(record.kind)).child(span("truncate").child(text)))
+    })
 }
 
-fn entry(scope: Scope, keyed: Keyed<ConversationId, Row>, stop: Memo<Option<ConversationId>>, id: ConversationId) -> AnyView {
-    let Some(cell) = keyed.cell(&id) else { return ().into_any() };
+fn entry(scope: Scope, keyed: Keyed<Row>, stop: Memo<Option<u64>>, key: u64) -> Node {
+    let Some(cell) = keyed.cell(key) else { return Node::Empty };
+    let id = cell.with_untracked(|row| row.id);
     let (of_class, of_face) = (cell.clone(), cell.clone());
-    let class = move || if of_class.with(|row| row.unread.0 > 0) { "row unread" } else { "row" };
-    let current = move || (scope.ui.open.get() == Some(id)).then_some("true");
-    let tab = move || if stop.get() == Some(id) { "0" } else { "-1" };
     // A new face would lose its presence for a moment: it is made anew only when it is another's.
     let face = Memo::new(move |_| of_face.with(|row| (row.kind, row.record, row.other.clone())));
-    view! {
-        <li>
-            <button type="button" class=class aria-current=current tabindex=tab on:click=move |_| scope.open(id)>
-                {move || face.with(|(kind, record, other)| face::of_conversation(scope, *kind, *record, other.as_ref()))}
-                <span class="row-main">{move || cell.with(|row| main(scope, row))}</span>
-            </button>
-        </li>
-    }
-    .into_any()
+    let row = button("", move || scope.open(id))
+        .class_live(move || if of_class.with(|row| row.unread.0 > 0) { "row unread" } else { "row" })
+        .attr_live("aria-current", move || (scope.ui.open.get() == Some(id)).then_some("true"))
+        .attr_live("tabindex", move || Some(if stop.get() == Some(key) { "0" } else { "-1" }))
+        .live(move || face.with(|(kind, record, other)| face::of_conversation(scope, *kind, *record, other.as_ref())))
+        .child(span("row-main").live(move || cell.with(|row| main(scope, row))));
+    el("li", "").child(row).into()
 }
 
-fn main(scope: Scope, row: &Row) -> AnyView {
+fn main(scope: Scope, row: &Row) -> Vec<Node> {
     let clock = scope.shell.clock.get();
     let preview = match (&row.typing, &row.last) {
         (Some(name), _) => format!("{name} is writing"),
@@ -196,25 +183,23 @@ fn main(scope: Scope, row: &Row) -> AnyView {
         (None, Some(last)) => format!("{}: {}", last.author_name.split(' ').next().unwrap_or_default(), last.text),
         (None, None) => "No messages yet".to_owned(),
     };
-    let unread = (row.unread.0 > 0).then(|| {
-        view! { <span class="badge">{row.unread.to_string()}<span class="visually-hidden">" unread"</span></span> }.into_any()
-    });
-    let failed = (row.failed > 0).then(|| view! { <span class="failed-note">"Not sent · "</span> }.into_any());
-    let waiting = (row.failed == 0 && row.pending > 0).then(|| view! { <span>"Sending · "</span> }.into_any());
-    view! {
-        <span class="row-line">
-            <span class="row-title truncate">{row.title.clone()}</span>
-            <span class="row-time">{clock.short(row.at)}</span>
-        </span>
-        <span class="row-line">
-            <span class="row-preview truncate">{failed}{waiting}{preview}</span>{unread}
-        </span>
-    }
-    .into_any()
+    let unread = (row.unread.0 > 0)
+        .then(|| span("badge").child(row.unread.to_string()).child(span("visually-hidden").child(" unread")));
+    let state = match (row.failed, row.pending) {
+        (0, 0) => None,
+        (0, _) => Some(span("").child("Sending · ")),
+        _ => Some(span("failed-note").child("Not sent · ")),
+    };
+    let title = span("row-line")
+        .child(span("row-title truncate").child(row.title.clone()))
+        .child(span("row-time").child(clock.short(row.at)));
+    let below = span("row-line").child(span("row-preview truncate").child(state).child(preview)).child(unread);
+    vec![title.into(), below.into()]
 }
 
 /// Up, down, home and end go from row to row.
-fn arrows(event: web_sys::KeyboardEvent) {
+fn arrows(event: web_sys::Event) {
+    let Some(event) = event.dyn_ref::<web_sys::KeyboardEvent>() else { return };
     let Some(list) = dom::find(".list") else { return };
     let rows = dom::find_all(&list, ".row");
     let at = rows.iter().position(|row| row.matches(":focus").unwrap_or(false)).unwrap_or(0);

@@ -2,23 +2,25 @@
 
 use std::collections::HashSet;
 
-use leptos::{html, prelude::*};
+use leptos::prelude::*;
 use postil::{
     feed::{Feed, Input},
     ids::ConversationId,
 };
+use wasm_bindgen::JsCast as _;
 
 use super::{
     composer::{self, Target},
     message, reading,
 };
 use crate::{
-    net::dom,
+    net::dom::{self, Slot},
+    node::{Node, button, div, each, live, span},
     parts::icon,
     state::{
         Scope,
-        keyed::Keyed,
-        rows::{self, Lens, Row, RowKey},
+        keyed::{Keyed, key},
+        rows::{self, Lens, Row},
         words,
     },
 };
@@ -27,7 +29,7 @@ use crate::{
 const FOLLOW_PX: i32 = 96;
 
 /// The rows as they are now. Tracked when called in an effect.
-fn current(scope: Scope, id: ConversationId, feed: &Feed) -> Vec<(RowKey, Row)> {
+fn current(scope: Scope, id: ConversationId, feed: &Feed) -> Vec<(u64, Row)> {
     let Some(timeline) = feed.timeline(id) else { return Vec::new() };
     let ui = scope.ui;
     let collapsed = ui.collapsed.get();
@@ -41,13 +43,13 @@ fn current(scope: Scope, id: ConversationId, feed: &Feed) -> Vec<(RowKey, Row)> 
         clock: scope.shell.clock.get(),
         edit_window_s: membership.map_or(0, |company| company.edit_window_s),
     };
-    rows::rows(&timeline, &lens).into_iter().map(|row| (row.key(), row)).collect()
+    rows::rows(&timeline, &lens).into_iter().map(|row| (key(&row.key()), row)).collect()
 }
 
 /// The log.
 #[must_use]
-pub fn log(scope: Scope, id: ConversationId) -> AnyView {
-    let node = NodeRef::<html::Div>::new();
+pub fn log(scope: Scope, id: ConversationId) -> Node {
+    let node = dom::slot();
     let keyed = Keyed::new(untrack(|| scope.read(|feed| current(scope, id, feed))));
     let older = Memo::new(move |_| scope.with(|feed| feed.timeline(id).map_or((false, false), |timeline| (timeline.older, timeline.loading_older))));
     let unread = Memo::new(move |_| scope.with(|feed| feed.conversation(id).map_or(0, |view| view.unread.0)));
@@ -76,8 +78,8 @@ pub fn log(scope: Scope, id: ConversationId) -> AnyView {
             dom::after(200, look);
         }
     });
-    let scrolled = move |_| {
-        let Some(log) = node.get_untracked() else { return };
+    let scrolled = move |_: web_sys::Event| {
+        let Some(log) = dom::held::<web_sys::Element>(node) else { return };
         let near = log.scroll_height() - log.scroll_top() - log.client_height() < FOLLOW_PX;
         if following.get_untracked() != near {
             following.set(near);
@@ -88,80 +90,72 @@ pub fn log(scope: Scope, id: ConversationId) -> AnyView {
         look();
     };
     let title = scope.read(|feed| feed.conversation(id).map(|view| format!("Messages: {}", view.title)));
-    view! {
-        <div class="log" role="log" aria-label=title aria-live="off" tabindex="0" node_ref=node data-testid="log" on:scroll=scrolled
-            on:keydown=move |event| arrows(&event, node)>
-            <div class="log-rows">
-                {move || older.get().0.then(|| view! {
-                    <div class="more">
-                        <button type="button" class="link" disabled=move || older.get().1
-                            on:click=move |_| scope.apply(Input::OlderWanted { conversation: id })>
-                            {move || if older.get().1 { "Loading" } else { "Older messages" }}
-                        </button>
-                    </div>
-                })}
-                <For each=move || keyed.keys() key=RowKey::clone children=move |key| row(scope, id, keyed, &key) />
-            </div>
-        </div>
-        {move || (!following.get()).then(|| {
+    let more = move || {
+        older.get().0.then(|| {
+            let loading = older.get().1;
+            let load = button("link", move || scope.apply(Input::OlderWanted { conversation: id }));
+            let text = if loading { "Loading" } else { "Older messages" };
+            div("more").child(load.attr_if("disabled", loading.then_some("")).child(text))
+        })
+    };
+    let rows = div("log-rows").live(more).child(each(move || keyed.keys(), move |key| row(scope, id, keyed, key)));
+    let log = div("log")
+        .attr("role", "log")
+        .attr_if("aria-label", title)
+        // New messages are announced together, elsewhere: not each with all its buttons.
+        .attr("aria-live", "off")
+        .attr("tabindex", "0")
+        .test_id("log")
+        .known_as(move |element| node.set_value(Some(element)))
+        .on("scroll", scrolled)
+        .on("keydown", move |event| arrows(&event, node))
+        .child(rows);
+    let newest = live(move || {
+        (!following.get()).then(|| {
             let text = match unread.get() {
                 0 => "Newest".to_owned(),
-                n => format!("{} new", if n > 99 { "99+".to_owned() } else { n.to_string() }),
+                n @ 1..=99 => format!("{n} new"),
+                _ => "99+ new".to_owned(),
             };
-            view! { <button type="button" class="to-newest" on:click=move |_| to_end(node)>{icon::icon(icon::DOWN)}{text}</button> }.into_any()
-        })}
-    }
-    .into_any()
+            button("to-newest", move || to_end(node)).child(icon::icon(icon::DOWN)).child(text)
+        })
+    });
+    vec![log.into(), newest].into()
 }
 
-fn row(scope: Scope, id: ConversationId, keyed: Keyed<RowKey, Row>, key: &RowKey) -> AnyView {
-    let Some(cell) = keyed.cell(key) else { return ().into_any() };
-    match key {
-        RowKey::Message(_) => message::message(scope, id, cell),
-        RowKey::Reply(parent) => {
-            let depth = cell.with_untracked(|row| if let Row::Reply(_, depth) = row { *depth } else { 1 });
-            let class = format!("inline-reply depth-{depth}");
-            view! { <div class=class>{composer::composer(scope, id, Target::Reply(*parent))}</div> }.into_any()
+fn row(scope: Scope, id: ConversationId, keyed: Keyed<Row>, key: u64) -> Node {
+    let Some(cell) = keyed.cell(key) else { return Node::Empty };
+    match cell.get_untracked() {
+        Row::Message(_) => message::message(scope, id, cell),
+        Row::Reply(parent, depth) => {
+            div(format!("inline-reply depth-{depth}")).child(composer::composer(scope, id, Target::Reply(parent))).into()
         }
-        RowKey::New => view! { <div class="divider new" data-testid="unread-divider"><span>"New"</span></div> }.into_any(),
-        RowKey::Day(_) => view! {
-            {move || cell.with(|row| {
-                let Row::Day(_, at) = row else { return None };
-                let day = scope.shell.clock.get().date(*at);
-                Some(view! { <div class="divider"><span>{day}</span></div> }.into_any())
-            })}
-        }
-        .into_any(),
-        RowKey::More(root) => {
-            let root = *root;
-            view! {
-                {move || cell.with(|row| {
-                    let Row::More { left, loading, .. } = row else { return None };
-                    let text = match (loading, left) {
-                        (true, _) => "Loading replies".to_owned(),
-                        (false, 0) => "More replies".to_owned(),
-                        (false, left) => words::count(*left, "more reply", "more replies"),
-                    };
-                    let (loading, more) = (*loading, move |_| scope.apply(Input::ThreadWanted { conversation: id, root }));
-                    Some(view! {
-                        <div class="branch depth-1"><button type="button" class="link" disabled=loading on:click=more>{text}</button></div>
-                    }.into_any())
-                })}
-            }
-            .into_any()
-        }
+        Row::New => div("divider new").test_id("unread-divider").child(span("").child("New")).into(),
+        Row::Day(_, at) => div("divider").child(span("").live(move || scope.shell.clock.get().date(at))).into(),
+        Row::More { root, .. } => div("branch depth-1")
+            .live(move || {
+                let Row::More { left, loading, .. } = cell.get() else { return None };
+                let text = match (loading, left) {
+                    (true, _) => "Loading replies".to_owned(),
+                    (false, 0) => "More replies".to_owned(),
+                    (false, left) => words::count(left, "more reply", "more replies"),
+                };
+                let more = button("link", move || scope.apply(Input::ThreadWanted { conversation: id, root }));
+                Some(more.attr_if("disabled", loading.then_some("")).child(text))
+            })
+            .into(),
     }
 }
 
-fn to_end(node: NodeRef<html::Div>) {
-    if let Some(log) = node.get_untracked() {
+fn to_end(node: Slot) {
+    if let Some(log) = dom::held::<web_sys::Element>(node) {
         log.set_scroll_top(log.scroll_height());
     }
 }
 
 /// Where a visit begins: at what is new, else at the end.
-fn begin(node: NodeRef<html::Div>) {
-    let Some(log) = node.get_untracked() else { return };
+fn begin(node: Slot) {
+    let Some(log) = dom::held::<web_sys::Element>(node) else { return };
     to_end(node);
     if let Ok(Some(divider)) = log.query_selector(".divider.new") {
         let above = divider.get_bounding_client_rect().top() - log.get_bounding_client_rect().top();
@@ -173,9 +167,10 @@ fn begin(node: NodeRef<html::Div>) {
 }
 
 /// Up and down go from message to message; home and end to the first and last.
-fn arrows(event: &web_sys::KeyboardEvent, node: NodeRef<html::Div>) {
-    let Some(log) = node.get_untracked() else { return };
-    let target = event.target().and_then(|target| wasm_bindgen::JsCast::dyn_into::<web_sys::Element>(target).ok());
+fn arrows(event: &web_sys::Event, node: Slot) {
+    let Some(log) = dom::held::<web_sys::Element>(node) else { return };
+    let Some(event) = event.dyn_ref::<web_sys::KeyboardEvent>() else { return };
+    let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
     let Some(target) = target else { return };
     // In a composer, arrows move the caret; on a button they are the browser's.
     let on_message = target.class_list().contains("message");

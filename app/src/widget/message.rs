@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 use postil::{
-    clock::Timestamp,
     feed::{Failure, Input, ItemKey},
     ids::{ConversationId, MessageId},
     wire::Code,
@@ -14,6 +13,7 @@ use super::{
 };
 use crate::{
     net::{dom, ids},
+    node::{Element, Node, button, div, el, span},
     parts::{chip, face, icon, text},
     state::{
         Scope,
@@ -30,7 +30,7 @@ fn node_id(id: MessageId) -> String {
 
 /// A message. Its node stays while what it shows changes.
 #[must_use]
-pub fn message(scope: Scope, conversation: ConversationId, cell: ArcRwSignal<Row>) -> AnyView {
+pub fn message(scope: Scope, conversation: ConversationId, cell: ArcRwSignal<Row>) -> Node {
     let read = move || {
         cell.with(|row| match row {
             Row::Message(row) => (**row).clone(),
@@ -43,21 +43,25 @@ pub fn message(scope: Scope, conversation: ConversationId, cell: ArcRwSignal<Row
     let node = move || row.with(|row| row.id.map(node_id));
     let label = move || row.with(|row| label(scope, row));
     let editing = Memo::new(move |_| row.with(|row| row.id).filter(|id| scope.ui.editing.get() == Some(*id)));
-    view! {
-        <article class=class id=node data-seq=seq tabindex="-1" aria-label=label data-testid="message">
-            <div class="message-face">{move || row.with(|row| gutter(scope, row))}</div>
-            <div class="message-body">
-                {move || row.with(|row| head(scope, row))}
-                {move || match editing.get() {
+    el("article", "")
+        .class_live(class)
+        .attr_live("id", node)
+        .attr_live("data-seq", seq)
+        .attr("tabindex", "-1")
+        .attr_live("aria-label", move || Some(label()))
+        .test_id("message")
+        .child(div("message-face").live(move || row.with(|row| gutter(scope, row))))
+        .child(
+            div("message-body")
+                .live(move || row.with(|row| head(scope, row)))
+                .live(move || match editing.get() {
                     Some(id) => composer::composer(scope, conversation, Target::Edit(id)),
-                    None => row.with(|row| body(scope, row)),
-                }}
-                {move || row.with(|row| foot(scope, conversation, row))}
-            </div>
-            {move || editing.get().is_none().then(|| row.with(|row| actions(scope, row)))}
-        </article>
-    }
-    .into_any()
+                    None => row.with(|row| body(scope, row)).into(),
+                })
+                .live(move || row.with(|row| foot(scope, row))),
+        )
+        .live(move || if editing.get().is_some() { None } else { row.with(|row| actions(scope, row)) })
+        .into()
 }
 
 fn class(row: &MessageRow) -> String {
@@ -80,92 +84,74 @@ fn label(scope: Scope, row: &MessageRow) -> String {
     format!("{}{what}{new}, {}", row.author.name, scope.shell.clock.get().long(row.at))
 }
 
-fn gutter(scope: Scope, row: &MessageRow) -> AnyView {
+fn gutter(scope: Scope, row: &MessageRow) -> Node {
     if row.head {
         return face::with_presence(scope, &row.author, "");
     }
-    let time = scope.shell.clock.get().time(row.at);
-    view! { <span class="message-hover-time" aria-hidden="true">{time}</span> }.into_any()
+    span("message-hover-time").attr("aria-hidden", "true").child(scope.shell.clock.get().time(row.at)).into()
 }
 
-fn time(scope: Scope, at: Timestamp, class: &'static str) -> AnyView {
-    let clock = scope.shell.clock.get();
-    view! { <time class=class datetime=at.to_string() title=clock.long(at)>{clock.time(at)}</time> }.into_any()
-}
-
-fn head(scope: Scope, row: &MessageRow) -> Option<AnyView> {
+fn head(scope: Scope, row: &MessageRow) -> Option<Vec<Node>> {
     let context = row.context.clone().zip(row.parent).map(|((name, beginning), parent)| {
         let text = format!("replying to {name}: {beginning}");
-        view! {
-            <button type="button" class="message-context" on:click=move |_| log::reveal(scope, parent)>
-                {icon::icon(icon::REPLY)}<span class="truncate">{text}</span>
-            </button>
-        }
-        .into_any()
+        button("message-context", move || log::reveal(scope, parent)).child(icon::icon(icon::REPLY)).child(span("truncate").child(text))
     });
     row.head.then(|| {
-        view! {
-            {context}
-            <div class="message-head">
-                <span class="message-author truncate">{row.author.name.clone()}</span>
-                {face::guest_tag(&row.author)}
-                {time(scope, row.at, "message-time")}
-            </div>
-        }
-        .into_any()
+        let clock = scope.shell.clock.get();
+        let time = el("time", "message-time").attr("datetime", row.at.to_string()).attr("title", clock.long(row.at));
+        let head = div("message-head")
+            .child(span("message-author truncate").child(row.author.name.clone()))
+            .child(face::guest_tag(&row.author))
+            .child(time.child(clock.time(row.at)));
+        vec![context.into(), head.into()]
     })
 }
 
-fn body(scope: Scope, row: &MessageRow) -> AnyView {
+fn body(scope: Scope, row: &MessageRow) -> Vec<Node> {
     if row.deleted {
-        return view! { <div class="message-text">"Message deleted"</div> }.into_any();
+        return vec![div("message-text").child("Message deleted").into()];
     }
     let edited = row.edited_at.map(|at| {
         let title = format!("Edited {}", scope.shell.clock.get().long(at));
-        view! { <span class="message-mark" title=title data-testid="edited">"edited"</span> }.into_any()
+        div("message-mark").attr("title", title).test_id("edited").child("edited")
     });
-    let link = row.link.clone().map(|link| chip::link(scope, link));
-    view! { <div class="message-text" dir="auto">{text::document(scope, &row.text)}</div>{link}{edited}{state(scope, row)} }.into_any()
+    vec![
+        div("message-text").attr("dir", "auto").children(text::document(scope, &row.text)).into(),
+        row.link.clone().map(|link| chip::link(scope, link)).into(),
+        edited.into(),
+        state(scope, row).into(),
+    ]
 }
 
 /// How far it has come, in place: nothing is lost by looking away.
-fn state(scope: Scope, row: &MessageRow) -> Option<AnyView> {
-    let plain = |icon_path: &'static str, text: &'static str| {
-        Some(view! { <div class="message-state">{icon::icon(icon_path)}{text}</div> }.into_any())
-    };
+fn state(scope: Scope, row: &MessageRow) -> Option<Element> {
+    let plain = |text: &'static str| Some(div("message-state").child(icon::icon(icon::CLOCK)).child(text));
+    let link = |text: &'static str, input: Input| button("link", move || scope.apply(input.clone())).child(text);
     match &row.progress {
         Progress::Settled => None,
-        Progress::Busy(what) => plain(icon::CLOCK, what),
-        Progress::Waiting => plain(icon::CLOCK, "Waiting for the connection"),
+        Progress::Busy(what) => plain(what),
+        Progress::Waiting => plain("Waiting for the connection"),
         Progress::SendFailed(failure) => {
             let ItemKey::Own(key) = row.key.clone() else { return None };
-            let (again, away) = (key.clone(), key.clone());
-            let retry = view! {
-                <button type="button" class="link" on:click=move |_| scope.apply(Input::Retry { key: again.clone() })>"Retry"</button>
-            }
-            .into_any();
-            let discard = view! {
-                <button type="button" class="link" on:click=move |_| scope.apply(Input::Discard { key: away.clone() })>"Discard"</button>
-            }
-            .into_any();
-            let first = legal_parent(scope, failure).map_or(retry, |parent| instead(scope, key, parent));
-            Some(failed(format!("Not sent: {}", words::failure(failure)), failure, view! { {first}{discard} }.into_any()))
+            let first = match legal_parent(scope, failure) {
+                Some(parent) => instead(scope, key.clone(), parent),
+                None => link("Retry", Input::Retry { key: key.clone() }),
+            };
+            let text = format!("Not sent: {}", words::failure(failure));
+            Some(failed(text, failure).child(first).child(link("Discard", Input::Discard { key })))
         }
         Progress::ChangeFailed(failure) => {
             let message = row.id?;
-            let buttons = view! {
-                <button type="button" class="link" on:click=move |_| scope.apply(Input::ChangeRetry { message })>"Retry"</button>
-                <button type="button" class="link" on:click=move |_| scope.apply(Input::ChangeDiscard { message })>"Discard"</button>
-            }
-            .into_any();
-            Some(failed(format!("Not changed: {}", words::failure(failure)), failure, buttons))
+            let text = format!("Not changed: {}", words::failure(failure));
+            let retry = link("Retry", Input::ChangeRetry { message });
+            Some(failed(text, failure).child(retry).child(link("Discard", Input::ChangeDiscard { message })))
         }
     }
 }
 
-fn failed(text: String, failure: &Failure, buttons: AnyView) -> AnyView {
+fn failed(text: String, failure: &Failure) -> Element {
     let title = words::correlation(failure).map(|id| format!("Correlation id {id}"));
-    view! { <div class="message-state failed" title=title data-testid="failed">{icon::icon(icon::WARNING)}<span>{text}</span>{buttons}</div> }.into_any()
+    div("message-state failed").attr_if("title", title).test_id("failed").child(icon::icon(icon::WARNING)).child(span("").child(text))
 }
 
 fn legal_parent(scope: Scope, failure: &Failure) -> Option<MessageId> {
@@ -175,9 +161,9 @@ fn legal_parent(scope: Scope, failure: &Failure) -> Option<MessageId> {
 }
 
 /// Sends what was too deep as a reply to the message that can be answered.
-fn instead(scope: Scope, key: String, parent: MessageId) -> AnyView {
+fn instead(scope: Scope, key: String, parent: MessageId) -> Element {
     let name = scope.read(|feed| feed.message(parent).map(|message| message.author.name.clone())).unwrap_or_default();
-    let send = move |_| {
+    let send = move || {
         let unsent = scope.read(|feed| feed.unsent().into_iter().find(|unsent| unsent.key == key));
         let Some(unsent) = unsent else { return };
         scope.apply(Input::Discard { key: key.clone() });
@@ -191,32 +177,22 @@ fn instead(scope: Scope, key: String, parent: MessageId) -> AnyView {
             at: dom::now(),
         });
     };
-    view! { <button type="button" class="link" on:click=send>{format!("Reply to {name} instead")}</button> }.into_any()
+    button("link", send).child(format!("Reply to {name} instead"))
 }
 
 /// Replies: how many, and a way to fold and unfold them.
-fn foot(scope: Scope, _conversation: ConversationId, row: &MessageRow) -> Option<AnyView> {
+fn foot(scope: Scope, row: &MessageRow) -> Option<Element> {
     let id = row.id?;
-    let (text, open) = match &row.folded {
+    let (text, glyph, expanded) = match &row.folded {
         Some((hidden, author, at)) => {
             let ago = scope.shell.clock.get().ago(*at);
-            (format!("{}, last by {author} {ago}", words::count(*hidden, "reply", "replies")), false)
+            (format!("{}, last by {author} {ago}", words::count(*hidden, "reply", "replies")), icon::UNFOLD, "false")
         }
-        None if row.depth == 0 && row.replies > 0 => (words::count(row.replies, "reply", "replies"), true),
+        None if row.depth == 0 && row.replies > 0 => (words::count(row.replies, "reply", "replies"), icon::FOLD, "true"),
         None => return None,
     };
-    let glyph = if open { icon::FOLD } else { icon::UNFOLD };
-    let expanded = if open { "true" } else { "false" };
-    Some(
-        view! {
-            <div class="message-foot">
-                <button type="button" class="link" aria-expanded=expanded data-testid="replies" on:click=move |_| fold(scope, id)>
-                    {icon::icon(glyph)}{text}
-                </button>
-            </div>
-        }
-        .into_any(),
-    )
+    let fold = button("link", move || fold(scope, id)).attr("aria-expanded", expanded).test_id("replies");
+    Some(div("message-foot").child(fold.child(icon::icon(glyph)).child(text)))
 }
 
 fn fold(scope: Scope, id: MessageId) {
@@ -227,48 +203,41 @@ fn fold(scope: Scope, id: MessageId) {
     });
 }
 
-fn actions(scope: Scope, row: &MessageRow) -> Option<AnyView> {
+/// An action without words on it has them in its name.
+fn action(name: &'static str, glyph: &'static str, act: impl FnMut() + Send + 'static) -> Node {
+    button("action", act).label(name).attr("title", name).child(icon::icon(glyph)).into()
+}
+
+fn actions(scope: Scope, row: &MessageRow) -> Option<Vec<Node>> {
     let id = row.id?;
     let (reply, edit, delete) = row.can;
     let ui = scope.ui;
-    let reply = reply.then(|| {
-        let start = move |_| {
+    let mut actions = Vec::new();
+    if reply {
+        let start = move || {
             ui.editing.set(None);
             ui.reply_to.set(Some(id));
         };
-        view! { <button type="button" class="action" on:click=start>{icon::icon(icon::REPLY)}"Reply"</button> }.into_any()
-    });
-    let edit = edit.then(|| {
-        view! { <button type="button" class="action" aria-label="Edit" title="Edit" on:click=move |_| ui.editing.set(Some(id))>{icon::icon(icon::PENCIL)}</button> }.into_any()
-    });
-    let delete = delete.then(|| {
-        view! {
-            <button type="button" class="action destructive" aria-label="Delete" title="Delete" aria-haspopup="dialog"
-                on:click=move |_| ui.dialog.set(Some(Dialog::Delete(id)))>{icon::icon(icon::TRASH)}</button>
-        }
-        .into_any()
-    });
-    let parent = row.parent.map(|parent| {
-        view! {
-            <button type="button" class="action" aria-label="Go to the message it answers" title="Go to the message it answers"
-                on:click=move |_| log::reveal(scope, parent)>{icon::icon(icon::UP)}</button>
-        }
-        .into_any()
-    });
-    let folding = (row.replies > 0 && row.depth > 0 && row.folded.is_none()).then(|| {
-        view! { <button type="button" class="action" aria-label="Collapse replies" title="Collapse replies" on:click=move |_| fold(scope, id)>{icon::icon(icon::FOLD)}</button> }.into_any()
-    });
-    if reply.is_none() && edit.is_none() && delete.is_none() && parent.is_none() && folding.is_none() {
+        actions.push(button("action", start).child(icon::icon(icon::REPLY)).child("Reply").into());
+    }
+    if let Some(parent) = row.parent {
+        actions.push(action("Go to the message it answers", icon::UP, move || log::reveal(scope, parent)));
+    }
+    if row.replies > 0 && row.depth > 0 && row.folded.is_none() {
+        actions.push(action("Collapse replies", icon::FOLD, move || fold(scope, id)));
+    }
+    if edit {
+        actions.push(action("Edit", icon::PENCIL, move || ui.editing.set(Some(id))));
+    }
+    if delete {
+        actions.push(action("Delete", icon::TRASH, move || ui.dialog.set(Some(Dialog::Delete(id)))));
+    }
+    if actions.is_empty() {
         return None;
     }
     // On touch there is no hover: the dots give the message the focus, which shows its actions.
     let name = format!("Actions for the message of {}", row.author.name);
-    let more = move |_| dom::focus_id(&node_id(id));
-    Some(
-        view! {
-            <button type="button" class="icon-button message-more" aria-label=name.clone() on:click=more>{icon::icon(icon::DOTS)}</button>
-            <div class="actions" role="group" aria-label=name>{reply}{parent}{folding}{edit}{delete}</div>
-        }
-        .into_any(),
-    )
+    let more = button("icon-button message-more", move || dom::focus_id(&node_id(id))).label(name.clone());
+    let bar = div("actions").attr("role", "group").label(name).children(actions);
+    Some(vec![more.child(icon::icon(icon::DOTS)).into(), bar.into()])
 }

@@ -13,6 +13,7 @@ use crate::{
         api::{self, Call},
         boot, dom, socket, storage,
     },
+    node::{Element, Node, button, div, el, live, span},
     page::Seed,
     parts::icon,
     state::{Scope, Session, Shell, Surface, company, hue_class, scope::Dialog},
@@ -20,77 +21,57 @@ use crate::{
 
 /// The panel. Everything in it belongs to the owner that this is called in.
 #[must_use]
-pub fn panel(shell: Shell, me: Me, seed: Option<Seed>) -> AnyView {
+pub fn panel(shell: Shell, me: Me, seed: Option<Seed>) -> Node {
     let seed = seed.filter(|seed| seed.me.as_ref().is_some_and(|of| of.company_id == me.company_id && of.context_epoch == me.context_epoch));
     let hue = hue_class(company(&me).map_or(250, |company| company.hue.0));
     let scope = Scope::new(shell, me, seed);
-    live(scope);
-    let class = format!("scope panel fade-in {hue}");
+    begin(scope);
     let panes = move || {
         let talk = if scope.ui.open.with(Option::is_some) { " has-talk" } else { "" };
         let narrow = if shell.surface == Surface::Page { "" } else { " narrow" };
         format!("panes{narrow}{talk}")
     };
-    view! {
-        <main class=class aria-label="Messages">
-            {header(scope)}
-            {strip(scope)}
-            <div class="panel-body">
-                <div class=panes>
-                    {list::list(scope)}
-                    <section class="pane-talk" aria-label="Conversation">
-                        {move || match scope.ui.open.get() {
-                            Some(conversation) => talk::talk(scope, conversation),
-                            None => talk::none(),
-                        }}
-                    </section>
-                </div>
-            </div>
-            {dialog::dialogs(scope)}
-        </main>
-    }
-    .into_any()
+    let talk = el("section", "pane-talk").label("Conversation").live(move || match scope.ui.open.get() {
+        Some(conversation) => talk::talk(scope, conversation),
+        None => talk::none(),
+    });
+    let panes = div("").class_live(panes).child(list::list(scope)).child(talk);
+    el("main", format!("scope panel fade-in {hue}"))
+        .label("Messages")
+        .child(header(scope))
+        .child(strip(scope))
+        .child(div("panel-body").child(panes))
+        .child(dialog::dialogs(scope))
+        .into()
 }
 
-fn header(scope: Scope) -> AnyView {
+fn header(scope: Scope) -> Element {
     let (name, several) = scope.me(|me| (company(me).map(|company| company.name.clone()), me.companies.len() > 1));
     let name = name.unwrap_or_default();
     let surface = scope.shell.surface;
     let company = if several && surface != Surface::Embedded {
-        let label = format!("{name}, switch company");
-        view! {
-            <h1 class="truncate"><button type="button" class="company" aria-haspopup="dialog" aria-label=label data-testid="company"
-                on:click=move |_| scope.ui.dialog.set(Some(Dialog::Switcher))>
-                <span class="truncate">{name}</span>{icon::icon(icon::SWITCH)}
-            </button></h1>
-        }
-        .into_any()
+        let switch = button("company", move || scope.ui.dialog.set(Some(Dialog::Switcher)))
+            .attr("aria-haspopup", "dialog")
+            .label(format!("{name}, switch company"))
+            .test_id("company");
+        el("h1", "truncate").child(switch.child(span("truncate").child(name)).child(icon::icon(icon::SWITCH)))
     } else {
-        view! { <h1 class="company" data-testid="company"><span class="truncate">{name}</span></h1> }.into_any()
+        el("h1", "company").test_id("company").child(span("truncate").child(name))
     };
-    let out = (surface == Surface::Page).then(|| {
-        view! {
-            <button type="button" class="icon-button" aria-label="Sign out" title="Sign out" on:click=move |_| sign_out(scope.shell)>
-                {icon::icon(icon::OUT)}
-            </button>
-        }
-        .into_any()
+    let page = (surface == Surface::Page).then(|| {
+        let out = button("icon-button", move || sign_out(scope.shell)).label("Sign out").attr("title", "Sign out");
+        div("panel-tools").child(out.child(icon::icon(icon::OUT)))
     });
-    let collapse = (surface != Surface::Page).then(|| {
-        view! {
-            <button type="button" class="icon-button" aria-label="Collapse messages" title="Collapse" on:click=move |_| boot::close()>
-                {icon::icon(icon::MINIMISE)}
-            </button>
-        }
-        .into_any()
-    });
-    view! {
-        <header class="panel-header">
-            {company}
-            <div class="panel-tools">{out}{collapse}</div>
-        </header>
-    }
-    .into_any()
+    el("header", "panel-header").child(company).child(page).child(collapse(surface))
+}
+
+/// Collapses the widget. The full page has nothing to collapse into.
+#[must_use]
+pub fn collapse(surface: Surface) -> Option<Element> {
+    (surface != Surface::Page).then(|| {
+        let collapse = button("icon-button", boot::close).label("Collapse messages").attr("title", "Collapse");
+        div("panel-tools").child(collapse.child(icon::icon(icon::MINIMISE)))
+    })
 }
 
 fn sign_out(shell: Shell) {
@@ -103,28 +84,20 @@ fn sign_out(shell: Shell) {
 }
 
 /// What is wrong with the connection, inside the panel, as long as it is.
-fn strip(scope: Scope) -> AnyView {
+fn strip(scope: Scope) -> Node {
     let connection = Memo::new(move |_| scope.with(Feed::connection));
-    view! {
-        {move || {
-            let text = match connection.get() {
-                Connection::Reconnecting => "Reconnecting. What you write is kept and sent later.",
-                Connection::Polling => "Live updates are away. Checking every few seconds.",
-                Connection::Connecting | Connection::Live | Connection::Over(_) => return None,
-            };
-            Some(view! {
-                <div class="strip fade-in" data-testid="strip">
-                    <span>{text}</span>
-                    <button type="button" class="link" on:click=move |_| socket::try_now()>"Try now"</button>
-                </div>
-            }.into_any())
-        }}
-    }
-    .into_any()
+    live(move || {
+        let text = match connection.get() {
+            Connection::Reconnecting => "Reconnecting. What you write is kept and sent later.",
+            Connection::Polling => "Live updates are away. Checking every few seconds.",
+            Connection::Connecting | Connection::Live | Connection::Over(_) => return None,
+        };
+        Some(div("strip fade-in").test_id("strip").child(span("").child(text)).child(button("link", socket::try_now).child("Try now")))
+    })
 }
 
 /// What only happens in a browser: the socket, storage, the address, the badge.
-fn live(scope: Scope) {
+fn begin(scope: Scope) {
     let (shell, ui) = (scope.shell, scope.ui);
     Effect::new(move |_| {
         scope.settle_debts();

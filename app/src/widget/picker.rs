@@ -16,18 +16,19 @@ use super::dialog;
 use crate::{
     net::{
         api::{self, Call},
-        driver, ids,
+        ids,
     },
+    node::{Node, button, div, el, live, span},
     parts::{face, states},
     state::{Scope, words},
 };
 
 /// The people picker.
 #[must_use]
-pub fn picker(scope: Scope) -> AnyView {
+pub fn picker(scope: Scope) -> Node {
     let people = RwSignal::new(None::<Result<Vec<Person>, Failure>>);
     let chosen = RwSignal::new(BTreeMap::<UserId, String>::new());
-    let (search, title) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
+    let (search, title, wrong) = (RwSignal::new(String::new()), RwSignal::new(String::new()), RwSignal::new(None::<String>));
     let load = move || {
         people.set(None);
         spawn_local(async move {
@@ -42,18 +43,12 @@ pub fn picker(scope: Scope) -> AnyView {
         Some(Err(failure)) => states::error(&failure, "Nothing was started.", load),
         Some(Ok(all)) => {
             let wanted = search.get().to_lowercase();
-            let found: Vec<Person> = all
-                .into_iter()
-                .filter(|person| person.id != scope.viewer && (wanted.is_empty() || person.name.to_lowercase().contains(&wanted)))
-                .collect();
-            if found.is_empty() {
-                return states::empty("Nobody found", "Try another name.".to_owned(), None);
-            }
-            let options = found.into_iter().map(|person| option(scope, person, chosen)).collect_view();
-            view! { <ul>{options}</ul> }.into_any()
+            let fits = |person: &Person| person.id != scope.viewer && (wanted.is_empty() || person.name.to_lowercase().contains(&wanted));
+            let found: Vec<Node> = all.into_iter().filter(fits).map(|person| option(scope, person, chosen)).collect();
+            if found.is_empty() { states::empty("Nobody found", "Try another name.", ()) } else { el("ul", "").children(found).into() }
         }
     };
-    let start = move |_| {
+    let start = move || {
         let people = chosen.get_untracked();
         let what = match people.len() {
             0 => return,
@@ -67,37 +62,35 @@ pub fn picker(scope: Scope) -> AnyView {
             }
         };
         if let Some(what) = what {
-            create(scope, what);
+            create(scope, what, wrong);
         }
     };
-    let body = view! {
-        <div class="dialog-field">
-            <label for="picker-search">"Name"</label>
-            <input id="picker-search" class="field" type="search" autocomplete="off" placeholder="Find a colleague"
-                prop:value=move || search.get() on:input=move |event| search.set(event_target_value(&event)) />
-        </div>
-        {move || (chosen.with(BTreeMap::len) > 1).then(|| view! {
-            <div class="dialog-field">
-                <label for="picker-title">"Title of the group"</label>
-                <input id="picker-title" class="field" autocomplete="off" maxlength=limits::TITLE_CHARS_MAX.to_string()
-                    prop:value=move || title.get() on:input=move |event| title.set(event_target_value(&event)) />
-            </div>
-        })}
-        <div class="dialog-list">{list}</div>
-        <div class="dialog-foot">
-            <button type="button" class="button primary" disabled=move || chosen.with(BTreeMap::is_empty) on:click=start>
-                {move || match chosen.with(BTreeMap::len) {
-                    0 | 1 => "Start".to_owned(),
-                    n => format!("Start with {}", words::count(n, "person", "people")),
-                }}
-            </button>
-        </div>
-    }
-    .into_any();
+    let input = |id: &'static str, label: &'static str, text: RwSignal<String>| {
+        let field = el("input", "field")
+            .attr("id", id)
+            .attr("autocomplete", "off")
+            .attr("maxlength", limits::TITLE_CHARS_MAX.to_string())
+            .field(move || text.get())
+            .on("input", move |event| text.set(event_target_value(&event)));
+        div("dialog-field").child(el("label", "").attr("for", id).child(label)).child(field)
+    };
+    let go = button("button primary", start)
+        .attr_live("disabled", move || chosen.with(BTreeMap::is_empty).then_some(""))
+        .live(move || match chosen.with(BTreeMap::len) {
+            0 | 1 => "Start".to_owned(),
+            n => format!("Start with {}", words::count(n, "person", "people")),
+        });
+    let body = vec![
+        input("picker-search", "Find a colleague", search).into(),
+        live(move || (chosen.with(BTreeMap::len) > 1).then(|| input("picker-title", "Title of the group", title))),
+        live(move || wrong.get().map(|text| el("p", "strip error").attr("role", "alert").child(text))),
+        div("dialog-list").live(list).into(),
+        div("dialog-foot").child(go).into(),
+    ];
     dialog::frame(scope, "New conversation", body)
 }
 
-fn option(scope: Scope, person: Person, chosen: RwSignal<BTreeMap<UserId, String>>) -> AnyView {
+fn option(scope: Scope, person: Person, chosen: RwSignal<BTreeMap<UserId, String>>) -> Node {
     let (id, name) = (person.id, person.name.clone());
     let toggle = move |_| {
         chosen.update(|chosen| {
@@ -106,23 +99,20 @@ fn option(scope: Scope, person: Person, chosen: RwSignal<BTreeMap<UserId, String
             }
         });
     };
-    view! {
-        <li>
-            <label class="option">
-                {face::with_presence(scope, &person, "large")}
-                <span class="option-main">
-                    <span class="truncate">{person.name.clone()}" "{face::guest_tag(&person)}</span>
-                    <span class="option-sub">{person.job_title.clone()}</span>
-                </span>
-                <input type="checkbox" prop:checked=move || chosen.with(|chosen| chosen.contains_key(&id)) on:change=toggle />
-            </label>
-        </li>
-    }
-    .into_any()
+    let tick = el("input", "").attr("type", "checkbox").checked(move || chosen.with(|chosen| chosen.contains_key(&id))).on("change", toggle);
+    let label = el("label", "option")
+        .child(face::with_presence(scope, &person, "large"))
+        .child(
+            span("option-main")
+                .child(span("truncate").child(person.name.clone()).child(" ").child(face::guest_tag(&person)))
+                .child(span("option-sub").child(person.job_title.clone())),
+        )
+        .child(tick);
+    el("li", "").child(label).into()
 }
 
 /// Starts a conversation, or finds the one there is, and opens it.
-pub fn create(scope: Scope, what: CreateConversation) {
+pub fn create(scope: Scope, what: CreateConversation, wrong: RwSignal<Option<String>>) {
     let Some(ask) = scope.ask() else { return };
     spawn_local(async move {
         let call = Call::send("POST", "/conversations", &what).with_key(ids::idempotency_key());
@@ -135,8 +125,9 @@ pub fn create(scope: Scope, what: CreateConversation) {
                     scope.open(id);
                 }
             }
-            Err(failure) if scope.is_alive() => driver::say(scope, true, &format!("Not started. {}.", words::failure(&failure))),
-            Err(_) => {}
+            Err(failure) => {
+                wrong.try_set(Some(format!("Not started. {}.", words::failure(&failure))));
+            }
         }
     });
 }

@@ -5,17 +5,20 @@
 
 use std::collections::HashSet;
 
-use leptos::{html, prelude::*};
+use leptos::prelude::*;
 use postil::{feed::Input, ids::ConversationId};
 
-use crate::{net::dom, state::Scope};
+use crate::{
+    net::dom::{self, Slot},
+    state::Scope,
+};
 
 /// Notes what is on screen now, and moves the read pointer.
-pub fn look(scope: Scope, id: ConversationId, node: NodeRef<html::Div>, seen: StoredValue<HashSet<i64>>) {
+pub fn look(scope: Scope, id: ConversationId, node: Slot, seen: StoredValue<HashSet<i64>>) {
     if !scope.is_alive() || !scope.shell.looking.get_untracked() {
         return;
     }
-    let Some(log) = node.try_get_untracked().flatten() else { return };
+    let Some(log) = dom::held::<web_sys::Element>(node) else { return };
     let read = scope.read(|feed| feed.conversation(id).map(|view| (view.read_seq, view.last_seq)));
     let Some((read_seq, last_seq)) = read else { return };
     if read_seq >= last_seq {

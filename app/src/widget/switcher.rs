@@ -10,6 +10,7 @@ use crate::{
         api::{self, Call},
         dom, tabs,
     },
+    node::{Node, button, div, el, span},
     state::{Scope, Session, Surface, company_name, hue_class},
 };
 
@@ -18,36 +19,27 @@ const FADE_MS: u32 = 160;
 
 /// The dialog that names where you are and where you can go.
 #[must_use]
-pub fn switcher(scope: Scope) -> AnyView {
+pub fn switcher(scope: Scope) -> Node {
     let (here, companies) = scope.me(|me| (company_name(me), me.companies.clone()));
     let others: Vec<&str> = companies.iter().filter(|company| company.id != scope.company).map(|company| company.name.as_str()).collect();
     let sentence = format!("You're in {here}. Nothing from {} is loaded.", others.join(" or "));
-    let options = companies.into_iter().map(|company| option(scope, company)).collect_view();
-    let body = view! {
-        <div class="dialog-body"><p class="muted">{sentence}</p></div>
-        <ul class="dialog-list">{options}</ul>
-    }
-    .into_any();
-    dialog::frame(scope, "Switch company", body)
+    let options = companies.into_iter().map(|company| option(scope, company));
+    let sentence = div("dialog-body").child(el("p", "muted").child(sentence));
+    dialog::frame(scope, "Switch company", vec![sentence.into(), el("ul", "dialog-list").children(options).into()])
 }
 
-fn option(scope: Scope, company: CompanyMembership) -> AnyView {
+fn option(scope: Scope, company: CompanyMembership) -> Node {
     let here = company.id == scope.company;
     let (name, role, bar) = (company.name.clone(), company.role_name.clone(), format!("hue-bar {}", hue_class(company.hue.0)));
-    let current = here.then_some("true");
-    let choose = move |_| {
+    let choose = move || {
         if here { dialog::close(scope) } else { switch(scope, &company) }
     };
-    view! {
-        <li>
-            <button type="button" class="option" aria-current=current on:click=choose>
-                <span class=bar></span>
-                <span class="option-main"><span class="truncate">{name}</span><span class="option-sub">{role}</span></span>
-                {here.then(|| view! { <span class="muted">"You're here"</span> })}
-            </button>
-        </li>
-    }
-    .into_any()
+    let option = button("option", choose)
+        .attr_if("aria-current", here.then_some("true"))
+        .child(span(bar))
+        .child(span("option-main").child(span("truncate").child(name)).child(span("option-sub").child(role)))
+        .child(here.then(|| span("muted").child("You're here")));
+    el("li", "").child(option).into()
 }
 
 /// Drops everything of this company, then goes to the other.

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use postil::{
     domain::{ConversationKind, PresenceStatus},
-    feed::{Failure, Feed, Input, Loading},
+    feed::{Failure, Feed, Input, Loading, PresenceView},
     ids::ConversationId,
     wire::{LinkedRecord, Person},
 };
@@ -14,14 +14,15 @@ use super::{
 };
 use crate::{
     net::dom,
+    node::{Node, button, div, el, live, span},
     parts::{chip, face, icon, states},
-    state::{Scope, words},
+    state::{Clock, Scope, words},
 };
 
 /// What the wide page shows beside the list when nothing is open.
 #[must_use]
-pub fn none() -> AnyView {
-    states::empty("Choose a conversation", "What people wrote about your records is on the left.".to_owned(), None)
+pub fn none() -> Node {
+    states::empty("Choose a conversation", "What people wrote about your records is in the list.", ())
 }
 
 /// What the header shows.
@@ -68,13 +69,13 @@ fn stage(feed: &Feed, id: ConversationId) -> Stage {
 
 /// The conversation.
 #[must_use]
-pub fn talk(scope: Scope, id: ConversationId) -> AnyView {
+pub fn talk(scope: Scope, id: ConversationId) -> Node {
     let head = Memo::new(move |_| scope.with(|feed| head(feed, id)));
     let stage = Memo::new(move |_| scope.with(|feed| stage(feed, id)));
     let body = move || match stage.get() {
         Stage::Loading => states::skeleton(5, "Loading messages"),
         Stage::Failed(failure) => states::error(&failure, "Your draft is kept.", move || scope.apply(Input::ConversationOpened { conversation: id })),
-        Stage::Empty => states::empty("Nothing written yet", "The first message starts the conversation.".to_owned(), None),
+        Stage::Empty => states::empty("Nothing written yet", "The first message starts the conversation.", ()),
         Stage::Ready => log::log(scope, id),
     };
     let typing = Memo::new(move |_| {
@@ -96,57 +97,50 @@ pub fn talk(scope: Scope, id: ConversationId) -> AnyView {
             dom::focus_soon(".composer textarea");
         }
     });
-    view! {
-        {move || head.get().map(|head| header(scope, head))}
-        <div class="log-frame">{body}</div>
-        <div class="typing" data-testid="typing">{move || typing.get()}</div>
-        {move || if can_write.get() {
-            composer::composer(scope, id, Target::New)
-        } else {
-            view! { <p class="read-only">{icon::icon(icon::LOCK)}"You can read here, but not write."</p> }.into_any()
-        }}
-    }
-    .into_any()
+    let compose = live(move || {
+        if can_write.get() {
+            return composer::composer(scope, id, Target::New);
+        }
+        el("p", "read-only").child(icon::icon(icon::LOCK)).child("You can read here, but not write.").into()
+    });
+    vec![
+        live(move || head.get().map(|head| header(scope, head))),
+        div("log-frame").live(body).into(),
+        div("typing").test_id("typing").live(move || typing.get()).into(),
+        compose,
+    ]
+    .into()
 }
 
-fn header(scope: Scope, head: Head) -> AnyView {
-    let sub = match (head.kind, &head.other) {
+fn header(scope: Scope, head: Head) -> Vec<Node> {
+    let sub: Vec<Node> = match (head.kind, &head.other) {
         (ConversationKind::Direct, Some(other)) => {
-            let (id, job) = (other.id, other.job_title.clone());
-            let status = Memo::new(move |_| scope.with(|feed| feed.presence(id)));
-            view! {
-                {move || {
-                    let presence = status.get();
-                    let clock = scope.shell.clock.get();
-                    let word = match (presence.status, presence.last_seen_at, presence.as_of) {
-                        (PresenceStatus::Offline, Some(at), _) => format!("last seen {}", clock.ago(at)),
-                        (status, _, Some(at)) if presence.stale => format!("{} {}", words::presence(status), clock.ago(at)),
-                        (status, ..) => words::presence(status).to_owned(),
-                    };
-                    view! { <span>{word}</span> }.into_any()
-                }}
-                {job.map(|job| view! { <span class="truncate">"· "{job}</span> }.into_any())}
-            }
-            .into_any()
+            let presence = other.id;
+            let presence = Memo::new(move |_| scope.with(|feed| feed.presence(presence)));
+            let job = other.job_title.clone().map(|job| span("truncate").child(format!("· {job}")));
+            vec![span("").live(move || presence_words(scope.shell.clock.get(), presence.get())).into(), job.into()]
         }
-        _ => view! { <span>{words::count(head.people as usize, "person", "people")}</span> }.into_any(),
+        _ => vec![span("").child(words::count(head.people as usize, "person", "people")).into()],
     };
-    let external = head.external.then(|| view! { <span class="tag">"External"</span> }.into_any());
-    let record = head.record.as_ref().map(|record| view! { <div class="talk-record">{chip::subject(scope, record)}</div> }.into_any());
-    view! {
-        <div class="talk-header">
-            <button type="button" class="icon-button back" aria-label="Back to conversations" on:click=move |_| back(scope)>
-                <span class="icon-flip">{icon::icon(icon::BACK)}</span>
-            </button>
-            {face::of_conversation(scope, head.kind, head.record.as_ref().map(|record| record.kind), head.other.as_ref())}
-            <div class="talk-title">
-                <h2 class="truncate" title=head.title.clone()>{head.title.clone()}</h2>
-                <div class="talk-sub">{sub}{external}</div>
-            </div>
-        </div>
-        {record}
+    let external = head.external.then(|| span("tag").child("External"));
+    let record = head.record.as_ref().map(|record| div("talk-record").child(chip::subject(scope, record)));
+    let back = button("icon-button back", move || back(scope)).label("Back to conversations");
+    let title = div("talk-title")
+        .child(el("h2", "truncate").attr("title", head.title.clone()).child(head.title.clone()))
+        .child(div("talk-sub").children(sub).child(external));
+    let header = div("talk-header")
+        .child(back.child(span("icon-flip").child(icon::icon(icon::BACK))))
+        .child(face::of_conversation(scope, head.kind, head.record.as_ref().map(|record| record.kind), head.other.as_ref()))
+        .child(title);
+    vec![header.into(), record.into()]
+}
+
+fn presence_words(clock: Clock, presence: PresenceView) -> String {
+    match (presence.status, presence.last_seen_at, presence.as_of) {
+        (PresenceStatus::Offline, Some(at), _) => format!("last seen {}", clock.ago(at)),
+        (status, _, Some(at)) if presence.stale => format!("{} {}", words::presence(status), clock.ago(at)),
+        (status, ..) => words::presence(status).to_owned(),
     }
-    .into_any()
 }
 
 fn back(scope: Scope) {
