@@ -67,7 +67,7 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<()> {
     match task {
-        Task::Wasm(options) => wasm::build(options),
+        Task::Wasm(options) => wasm::run_task(options),
         Task::Dev { action: DevAction::Up } => {
             let services = dev::up()?;
             eprintln!(

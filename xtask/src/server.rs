@@ -55,6 +55,9 @@ pub fn run(options: &Options) -> Result<()> {
         Ok(services)
     })?;
     step("browser bundle", || wasm::build(wasm::Options::default()))?;
+    if let Err(error) = wasm::check_budgets() {
+        eprintln!("warning: {error:#}");
+    }
     let postil = step("server: compile", || binary("postil"))?;
     let env = services.dev_env();
     prepare(&postil, &env)?;

@@ -95,7 +95,7 @@ fn tests(options: &Options) -> (Tally, Vec<&'static str>) {
     });
     if !options.quick {
         check("browser build, crate by crate", &mut || wasm::check().map(|()| Tally::ONE));
-        check("browser bundle and its budgets", &mut || wasm::build(wasm::Options::default()).map(|()| Tally::ONE));
+        check("browser bundle and its budgets", &mut || wasm::run_task(wasm::Options::default()).map(|()| Tally::ONE));
     }
     let Some(services) = services else { return (total, failures) };
     check("unit and integration tests", &mut || rust_tests(&services));
