@@ -101,7 +101,8 @@ fn health() -> Result<()> {
         address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
     }
     let limit = Duration::from_secs(5);
-    let mut stream = TcpStream::connect_timeout(&address, limit).with_context(|| format!("nobody listens at {address}"))?;
+    let mut stream =
+        TcpStream::connect_timeout(&address, limit).with_context(|| format!("nobody listens at {address}"))?;
     stream.set_read_timeout(Some(limit))?;
     write!(stream, "GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
@@ -127,7 +128,8 @@ mod tests {
 
     #[test]
     fn a_cause_that_repeats_itself_is_told_once() {
-        let error = anyhow::anyhow!("no route to host").context("can't connect: no route to host").context("no database");
+        let error =
+            anyhow::anyhow!("no route to host").context("can't connect: no route to host").context("no database");
         assert_eq!(chain(&error), "no database\n  because: can't connect: no route to host");
     }
 }

@@ -55,10 +55,8 @@ impl Lifecycle {
     pub fn background(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let ending = self.ending.clone();
         self.background.spawn(async move {
-            match ending.run_until_cancelled_owned(task).await {
-                Some(()) => tracing::debug!("{name} is done"),
-                None => tracing::debug!("{name} was ended"),
-            }
+            let by_itself = ending.run_until_cancelled_owned(task).await.is_some();
+            tracing::debug!(by_itself, "{name} ended");
         });
     }
 

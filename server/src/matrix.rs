@@ -78,9 +78,9 @@ fn section(text: &mut String, policy: &Policy, viewer: &Viewer, role: &RoleKey) 
     let _ = writeln!(text, "| action | {} |\n|---{}|", names.join(" | "), "|:-:".repeat(names.len()));
     let subject = viewer.subject(role.clone());
     for action in Action::ALL {
-        let cells = columns.iter().map(|(_, resource)| {
-            if decide(policy, &subject, *action, resource).is_allowed() { "yes" } else { "–" }
-        });
+        let cells = columns
+            .iter()
+            .map(|(_, resource)| if decide(policy, &subject, *action, resource).is_allowed() { "yes" } else { "–" });
         let _ = writeln!(text, "| `{action}` | {} |", cells.collect::<Vec<_>>().join(" | "));
     }
 }

@@ -4,8 +4,8 @@ use axum::extract::State;
 use postil::{
     ids::ConversationId,
     wire::{
-        Code, ConversationDetail, ConversationSummary, CreateConversation, InCompany, ListConversations, MarkRead, Page,
-        ReadState,
+        Code, ConversationDetail, ConversationSummary, CreateConversation, InCompany, ListConversations, MarkRead,
+        Page, ReadState,
     },
 };
 

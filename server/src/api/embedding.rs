@@ -29,8 +29,10 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(POST, "/realtime/ticket", "create_ticket", create_ticket)
             .says("realtime", "A way to open a socket where cookies do not reach: one use, half a minute.")
             .can_fail(super::FORBIDDEN),
-        Route::described_by(GET, "/realtime", "open_realtime", ws::realtime, Box::new(describe_realtime))
-            .says("realtime", "Opens the socket, by cookie from our own pages or by ticket; see the AsyncAPI document."),
+        Route::described_by(GET, "/realtime", "open_realtime", ws::realtime, Box::new(describe_realtime)).says(
+            "realtime",
+            "Opens the socket, by cookie from our own pages or by ticket; see the AsyncAPI document.",
+        ),
         Route::described_by(GET, "/openapi.json", "get_openapi", get_openapi, Box::new(describe_document))
             .says("meta", "This document."),
     ]

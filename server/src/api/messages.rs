@@ -5,7 +5,8 @@ use postil::{
     backend::service::Sent,
     ids::MessageId,
     wire::{
-        Code, EditMessage, InCompany, ListMessages, ListThread, Message, MessagePage, SendMessage, SendReply, ThreadPage,
+        Code, EditMessage, InCompany, ListMessages, ListThread, Message, MessagePage, SendMessage, SendReply,
+        ThreadPage,
     },
 };
 

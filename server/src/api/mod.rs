@@ -15,10 +15,17 @@ use crate::http::table::Route;
 
 /// The table, in the order of the document.
 pub(crate) fn table() -> Vec<Route> {
-    [session::routes(), conversations::routes(), messages::routes(), records::routes(), people::routes(), embedding::routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        session::routes(),
+        conversations::routes(),
+        messages::routes(),
+        records::routes(),
+        people::routes(),
+        embedding::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Refused although it is visible.

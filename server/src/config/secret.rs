@@ -67,7 +67,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<ServerSecret> {
     let hex = reader.required("POSTIL_SECRET", "32 random bytes in hexadecimal, from `openssl rand -hex 32`")?;
     let secret = ServerSecret::parse(&hex);
     if secret.is_none() {
-        reader.complain("POSTIL_SECRET is not 64 hexadecimal digits of randomness: make one with `openssl rand -hex 32`");
+        reader
+            .complain("POSTIL_SECRET is not 64 hexadecimal digits of randomness: make one with `openssl rand -hex 32`");
     }
     secret
 }

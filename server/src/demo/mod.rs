@@ -34,7 +34,7 @@ use serde_json::{Value, json};
 
 use self::{page::Window, pass::Pass};
 use crate::{
-    config::{Config, Origin, SeedConfig},
+    config::{Origin, SeedConfig},
     http::Refusal,
     state::App,
 };
@@ -44,16 +44,13 @@ fn beside(postil: &Origin) -> Origin {
     postil.at_host(if postil.host() == "127.0.0.1" { "localhost" } else { "127.0.0.1" })
 }
 
-/// Where the demo is, if there is one.
-#[must_use]
-pub fn origin(config: &Config) -> Option<Origin> {
-    config.web.demo.then(|| beside(&config.web.origin))
-}
-
 /// The origins that may embed the demo companies' widget; the first is the demo ERP's.
 #[must_use]
 pub fn embed_origins(config: &SeedConfig) -> Vec<String> {
-    std::iter::once(beside(&config.origin)).chain(config.embed_origins.iter().cloned()).map(|it| it.to_string()).collect()
+    std::iter::once(beside(&config.origin))
+        .chain(config.embed_origins.iter().cloned())
+        .map(|it| it.to_string())
+        .collect()
 }
 
 /// The demo's routes.
@@ -102,7 +99,11 @@ struct Who {
 }
 
 /// One click, and this browser is that person, too.
-async fn sign_in(State(app): State<App>, headers: HeaderMap, Form(Who { who }): Form<Who>) -> Result<Response, Refusal> {
+async fn sign_in(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Form(Who { who }): Form<Who>,
+) -> Result<Response, Refusal> {
     let nobody = || Refusal::new(Code::NotFound);
     let (company, person) = who.split_once('/').ok_or_else(nobody)?;
     let (company, _, person) = member(company, person).ok_or_else(nobody)?;
@@ -130,7 +131,8 @@ struct As {
 fn viewer(app: &App, headers: &HeaderMap, named: Option<&str>) -> Option<&'static seed::Person> {
     let pass = Pass::read(headers, &app.config().secret);
     let before = headers.get(header::REFERER).and_then(|referer| referer.to_str().ok());
-    let before = before.and_then(|referer| referer.split_once("as=")).map(|(_, rest)| rest.split('&').next().unwrap_or(rest));
+    let before =
+        before.and_then(|referer| referer.split_once("as=")).map(|(_, rest)| rest.split('&').next().unwrap_or(rest));
     [named, before].into_iter().flatten().find_map(|name| pass.person(name)).or_else(|| pass.latest())
 }
 

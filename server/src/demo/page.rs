@@ -89,12 +89,19 @@ impl Window<'_> {
 
     fn navigation(&self, current: &str) -> String {
         let mut nav = String::new();
-        for (kind, name) in [(RecordKind::Transaction, "Transactions"), (RecordKind::Plan, "Plans"), (RecordKind::Topic, "Topics")] {
+        for (kind, name) in
+            [(RecordKind::Transaction, "Transactions"), (RecordKind::Plan, "Plans"), (RecordKind::Topic, "Topics")]
+        {
             let _ = write!(nav, "<h2>{name}</h2>");
             for record in self.company.records.iter().filter(|record| record.record.kind == kind) {
                 let path = record.record.to_string();
                 let here = if path == current { " aria-current=\"page\"" } else { "" };
-                let _ = write!(nav, "<a href=\"{}\"{here}>{}</a>", link(self.company, &path, self.person), escape(record.record.id.as_str()));
+                let _ = write!(
+                    nav,
+                    "<a href=\"{}\"{here}>{}</a>",
+                    link(self.company, &path, self.person),
+                    escape(record.record.id.as_str())
+                );
             }
         }
         nav

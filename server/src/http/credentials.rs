@@ -85,7 +85,8 @@ fn bearer(value: &str) -> Option<Proof> {
 /// From the header or the query; both must agree.
 fn company(headers: &HeaderMap, query: &str) -> Result<Option<CompanyId>, Refusal> {
     let header = headers.get(COMPANY).map(|value| value.to_str().ok().and_then(|text| text.parse().ok()));
-    let query = query.split('&').find_map(|pair| pair.strip_prefix("companyId=")).map(|id| id.parse::<CompanyId>().ok());
+    let query =
+        query.split('&').find_map(|pair| pair.strip_prefix("companyId=")).map(|id| id.parse::<CompanyId>().ok());
     match (header, query) {
         (Some(None), _) => Err(Refusal::new(Code::InvalidId).field("X-Postil-Company", "is not a company's id")),
         (_, Some(None)) => Err(Refusal::new(Code::InvalidQuery).field("companyId", "is not a company's id")),

@@ -84,7 +84,10 @@ mod tests {
     #[test]
     fn markup_in_a_detail_stays_text() {
         let correlation = postil::ids::CorrelationId::from_uuid(uuid::Uuid::nil());
-        let page = refusal(&Problem::new(Code::InvalidQuery, correlation).with_detail("<script>alert('x')</script>"), "/c.css");
+        let page = refusal(
+            &Problem::new(Code::InvalidQuery, correlation).with_detail("<script>alert('x')</script>"),
+            "/c.css",
+        );
         assert!(!page.contains("<script>"), "{page}");
     }
 }

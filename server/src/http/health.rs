@@ -1,11 +1,6 @@
 //! `/health/live` and `/health/ready`, for supervisors and load balancers. Not part of the versioned API; no session.
 
-use axum::{
-    Json, Router,
-    extract::State,
-    http::StatusCode,
-    routing::get,
-};
+use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use postil::wire::Health;
 
 use crate::state::App;

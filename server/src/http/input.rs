@@ -44,7 +44,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 fn only_company(query: &str) -> Result<(), Refusal> {
     let mut names = query.split('&').filter_map(|pair| pair.split('=').next()).filter(|name| !name.is_empty());
     match names.find(|name| *name != "companyId") {
-        Some(name) => Err(Refusal::new(Code::InvalidQuery).detail(format!("unknown field `{name}`, expected `companyId`"))),
+        Some(name) => {
+            Err(Refusal::new(Code::InvalidQuery).detail(format!("unknown field `{name}`, expected `companyId`")))
+        }
         None => Ok(()),
     }
 }
@@ -92,8 +94,9 @@ fn body_refusal(path: &str, error: &serde_json::Error) -> Refusal {
     } else {
         Code::InvalidField
     };
-    // A missing or unknown field has no path of its own: its name is in the message.
-    let named = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    // A field that is missing or there twice has no path of its own: its name is in the message.
+    let named = ["missing field `", "duplicate field `"].iter().find_map(|prefix| message.strip_prefix(prefix));
+    let named = named.and_then(|rest| rest.split('`').next());
     let field = match (path, named) {
         (".", Some(name)) => name.to_owned(),
         (path, Some(name)) => format!("{path}.{name}"),
@@ -301,7 +304,8 @@ mod tests {
 
     #[test]
     fn only_json_is_json() {
-        let of = |kind: &'static str| HeaderMap::from_iter([(header::CONTENT_TYPE, http::HeaderValue::from_static(kind))]);
+        let of =
+            |kind: &'static str| HeaderMap::from_iter([(header::CONTENT_TYPE, http::HeaderValue::from_static(kind))]);
         assert!(is_json(&of("application/json")) && is_json(&of("Application/JSON; charset=utf-8")));
         for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""] {
             assert!(!is_json(&of(kind)), "{kind}");

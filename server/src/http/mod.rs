@@ -44,9 +44,7 @@ use axum::{
 use http::{StatusCode, header};
 use postil::{limits, wire::Code};
 use tower::ServiceBuilder;
-use tower_http::{
-    catch_panic::CatchPanicLayer, csrf::CsrfLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer,
-};
+use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
 pub use self::{
     answer::{Answer, Done, MadeOrFound, REPLAYED},
@@ -89,7 +87,6 @@ pub fn router(app: App) -> Router {
 }
 
 /// A panic is a bug: the hook has printed where; the client learns the correlation id.
-#[expect(clippy::needless_pass_by_value, reason = "the signature that the layer asks for")]
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!("a handler panicked");
     Refusal::new(Code::Internal).into_response()

@@ -233,7 +233,8 @@ mod tests {
             assert!(TAGS.iter().any(|(tag, _)| *tag == route.tag), "{}", route.tag);
             operations += 1;
         }
-        let written: usize = document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len()).sum();
+        let written: usize =
+            document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len()).sum();
         assert_eq!(written, operations);
     }
 
@@ -260,6 +261,9 @@ mod tests {
         let send = &document()["paths"]["/api/v1/messages"]["post"];
         let text = send["responses"]["422"]["description"].as_str().unwrap();
         assert!(text.contains("`reply_too_deep`") && text.contains("`idempotency_mismatch`"), "{text}");
-        assert_eq!(send["requestBody"]["content"]["application/json"]["schema"]["$ref"], "#/components/schemas/SendMessage");
+        assert_eq!(
+            send["requestBody"]["content"]["application/json"]["schema"]["$ref"],
+            "#/components/schemas/SendMessage"
+        );
     }
 }

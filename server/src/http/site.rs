@@ -41,8 +41,9 @@ impl Site {
     /// When the bundle is not there, or is not complete.
     pub fn load(dir: &Path) -> anyhow::Result<Self> {
         let file = dir.join("manifest.json");
-        let text = fs::read_to_string(&file)
-            .with_context(|| format!("there is no browser bundle ({}): build it with `cargo xtask wasm`", file.display()))?;
+        let text = fs::read_to_string(&file).with_context(|| {
+            format!("there is no browser bundle ({}): build it with `cargo xtask wasm`", file.display())
+        })?;
         let manifest: BTreeMap<String, String> = serde_json::from_str(&text)
             .with_context(|| format!("{} is not a manifest: build it anew with `cargo xtask wasm`", file.display()))?;
         for path in manifest.values() {
@@ -64,7 +65,8 @@ impl Site {
     }
 
     fn new(dir: &Path, manifest: BTreeMap<String, String>) -> anyhow::Result<Self> {
-        let assets = Assets::from_manifest(|name| manifest.get(name).map(String::as_str)).map_err(anyhow::Error::msg)?;
+        let assets =
+            Assets::from_manifest(|name| manifest.get(name).map(String::as_str)).map_err(anyhow::Error::msg)?;
         Ok(Self { dir: dir.to_owned(), manifest, assets })
     }
 
@@ -101,8 +103,9 @@ impl Site {
 fn is_hashed(path: &str) -> bool {
     let mut parts = path.rsplit('/').next().unwrap_or_default().rsplit('.');
     let _extension = parts.next();
-    parts.next().is_some_and(|hash| hash.len() >= 8 && hash.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'))
-        && parts.next().is_some()
+    parts.next().is_some_and(|hash| {
+        hash.len() >= 8 && hash.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    }) && parts.next().is_some()
 }
 
 async fn cacheable(request: Request, next: Next) -> Response {

@@ -195,14 +195,18 @@ mod tests {
     #[test]
     fn whatever_makes_something_takes_a_key_and_reads_take_no_body() {
         for route in routes() {
-            assert_eq!(route.needs_key, ["create_conversation", "send_message", "send_reply"].contains(&route.operation));
+            assert_eq!(
+                route.needs_key,
+                ["create_conversation", "send_message", "send_reply"].contains(&route.operation)
+            );
             assert!(!(route.has_body && route.method == Method::GET), "{}", route.operation);
         }
     }
 
     #[test]
     fn only_doors_are_open_to_anybody() {
-        let open: Vec<_> = routes().iter().filter(|route| route.auth == Auth::Anonymous).map(|route| route.operation).collect();
+        let open: Vec<_> =
+            routes().iter().filter(|route| route.auth == Auth::Anonymous).map(|route| route.operation).collect();
         assert_eq!(open, ["sign_in", "exchange_token", "get_openapi"]);
     }
 
