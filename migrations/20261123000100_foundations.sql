@@ -178,15 +178,31 @@ CREATE TABLE policy_grants (
     action     text NOT NULL REFERENCES permissions (action),
     scope      text NOT NULL CHECK (scope IN ('company', 'unlinked', 'department', 'own_department', 'project', 'own_projects', 'kind', 'record', 'own_records')),
     target     text,
+    -- What a verdict compares with linked_records.scope_tokens, and under which name a transaction remembers it. A word with $
+    -- stands for the person's own.
+    token      text NOT NULL GENERATED ALWAYS AS (CASE scope
+        WHEN 'company' THEN '*'
+        WHEN 'unlinked' THEN 'u'
+        WHEN 'department' THEN 'd:' || target
+        WHEN 'own_department' THEN '$department'
+        WHEN 'project' THEN 'p:' || target
+        WHEN 'own_projects' THEN '$projects'
+        WHEN 'kind' THEN 'k:' || target
+        WHEN 'record' THEN 'r:' || target
+        WHEN 'own_records' THEN '$records'
+    END) STORED,
+    setting    text NOT NULL GENERATED ALWAYS AS ('app.' || effect || '_' || replace(action, ':', '_')) STORED,
     PRIMARY KEY (company_id, version, ordinal),
     FOREIGN KEY (company_id, version) REFERENCES policies (company_id, version),
     FOREIGN KEY (company_id, role_key) REFERENCES roles (company_id, key),
     CONSTRAINT policy_grants_one_subject CHECK (num_nonnulls(role_key, user_id) = 1),
-    CONSTRAINT policy_grants_target CHECK ((target IS NOT NULL) = (scope IN ('department', 'project', 'kind', 'record')))
+    CONSTRAINT policy_grants_target CHECK ((target IS NOT NULL) = (scope IN ('department', 'project', 'kind', 'record'))),
+    -- Targets travel in lists: no character of one may end or quote a member.
+    CONSTRAINT policy_grants_plain_target CHECK (target ~ '^[A-Za-z0-9._/:#-]{1,200}$')
 );
 -- A verdict starts from the subject: its role's rows and its own.
-CREATE INDEX policy_grants_role ON policy_grants (company_id, version, role_key) WHERE role_key IS NOT NULL;
-CREATE INDEX policy_grants_user ON policy_grants (company_id, version, user_id) WHERE user_id IS NOT NULL;
+CREATE INDEX policy_grants_role ON policy_grants (company_id, version, role_key) INCLUDE (setting, token) WHERE role_key IS NOT NULL;
+CREATE INDEX policy_grants_user ON policy_grants (company_id, version, user_id) INCLUDE (setting, token) WHERE user_id IS NOT NULL;
 
 CREATE TABLE sessions (
     id            uuid PRIMARY KEY,

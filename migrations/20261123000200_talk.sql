@@ -110,9 +110,9 @@ CREATE TABLE messages (
     FOREIGN KEY (company_id, conversation_id, parent_id) REFERENCES messages (company_id, conversation_id, id),
     FOREIGN KEY (company_id, conversation_id, root_id) REFERENCES messages (company_id, conversation_id, id),
     FOREIGN KEY (company_id, author_id) REFERENCES memberships (company_id, user_id),
-    FOREIGN KEY (company_id, created_by) REFERENCES memberships (company_id, user_id),
     FOREIGN KEY (company_id, deleted_by) REFERENCES memberships (company_id, user_id),
     FOREIGN KEY (company_id, link_kind, link_id) REFERENCES linked_records (company_id, kind, id),
+    CONSTRAINT messages_own CHECK (created_by = author_id),
     CONSTRAINT messages_one_link CHECK (num_nonnulls(link_kind, link_id, link_source) IN (0, 3)),
     CONSTRAINT messages_tree CHECK (
         (parent_id IS NULL) = (depth = 0) AND (parent_id IS NULL) = (root_id = id)
@@ -247,10 +247,14 @@ CREATE TABLE company_stream (
     company_id uuid PRIMARY KEY REFERENCES companies (id),
     last_seq   bigint NOT NULL DEFAULT 0 CHECK (last_seq >= 0),
     audit_seq  bigint NOT NULL DEFAULT 0 CHECK (audit_seq >= 0)
-);
+)
+-- Updated by every send: room on the page keeps the updates on it (HOT).
+WITH (fillfactor = 10);
 
+-- It refers to the stream and not to the company: the writer holds that row already, while a share lock on the company's would be
+-- one that all of its senders fight over.
 CREATE TABLE event_log (
-    company_id      uuid NOT NULL REFERENCES companies (id),
+    company_id      uuid NOT NULL REFERENCES company_stream (company_id),
     seq             bigint NOT NULL CHECK (seq > 0),
     kind            text NOT NULL CHECK (kind IN (
         'message.created', 'thread.reply.created', 'message.updated', 'message.deleted', 'conversation.updated', 'record.updated', 'access.changed'
@@ -284,7 +288,7 @@ CREATE INDEX jobs_ready ON jobs (run_at) WHERE state IN ('ready', 'running');
 CREATE UNIQUE INDEX jobs_dedupe ON jobs (company_id, kind, dedupe_key) WHERE dedupe_key IS NOT NULL AND state IN ('ready', 'running');
 
 CREATE TABLE audit_log (
-    company_id     uuid NOT NULL REFERENCES companies (id),
+    company_id     uuid NOT NULL REFERENCES company_stream (company_id),
     seq            bigint NOT NULL CHECK (seq > 0),
     action         text NOT NULL CHECK (action ~ '^[a-z_.]{1,60}$'),
     actor_id       uuid,

@@ -27,39 +27,27 @@ BEGIN
         PERFORM set_config('app.allow_' || replace(p.action, ':', '_'), '', true), set_config('app.deny_' || replace(p.action, ':', '_'), '', true)
         FROM public.permissions p;
     END IF;
-    SELECT x.role_key, x.department_id, c.policy_version INTO m
+    SELECT x.role_key, c.policy_version, coalesce('d:' || x.department_id::text, 'd:none') AS department, coalesce((
+        SELECT string_agg('p:' || pm.project_id::text, ',') FROM public.project_members pm
+        WHERE pm.company_id = v_company AND pm.user_id = v_user AND pm.deleted_at IS NULL
+    ), 'p:none') AS projects INTO m
     FROM public.memberships x
     JOIN public.users u ON u.id = x.user_id AND u.status = 'active' AND u.deleted_at IS NULL
     JOIN public.companies c ON c.id = x.company_id
     WHERE x.company_id = v_company AND x.user_id = v_user AND x.status = 'active' AND x.deleted_at IS NULL;
     PERFORM set_config('app.member', CASE WHEN FOUND THEN 't' ELSE 'f' END, true);
-    IF FOUND THEN
-        PERFORM set_config('app.' || g.effect || '_' || replace(g.action, ':', '_'), array_agg(DISTINCT scope.token)::text, true)
+    IF m.role_key IS NOT NULL THEN
+        -- What stands for the person's own in policy_grants.token is replaced by its name; no token and no id contains a $.
+        PERFORM set_config(g.setting, replace(replace(replace(
+            '{' || string_agg(g.token, ',') || '}', '$department', m.department), '$projects', m.projects), '$records', 'o:' || v_user::text), true)
         FROM (
-            SELECT r.effect, r.action, r.scope, r.target FROM public.policy_grants r
+            SELECT r.setting, r.token FROM public.policy_grants r
             WHERE r.company_id = v_company AND r.version = m.policy_version AND r.role_key = m.role_key
             UNION ALL
-            SELECT r.effect, r.action, r.scope, r.target FROM public.policy_grants r
+            SELECT r.setting, r.token FROM public.policy_grants r
             WHERE r.company_id = v_company AND r.version = m.policy_version AND r.user_id = v_user
         ) AS g
-        CROSS JOIN LATERAL unnest(CASE g.scope
-            WHEN 'own_projects' THEN ARRAY(
-                SELECT 'p:' || pm.project_id::text FROM public.project_members pm
-                WHERE pm.company_id = v_company AND pm.user_id = v_user AND pm.deleted_at IS NULL
-            )
-            ELSE ARRAY[CASE g.scope
-                WHEN 'company' THEN '*'
-                WHEN 'unlinked' THEN 'u'
-                WHEN 'department' THEN 'd:' || g.target
-                WHEN 'own_department' THEN 'd:' || m.department_id::text
-                WHEN 'project' THEN 'p:' || g.target
-                WHEN 'kind' THEN 'k:' || g.target
-                WHEN 'record' THEN 'r:' || g.target
-                WHEN 'own_records' THEN 'o:' || v_user::text
-            END]
-        END) AS scope (token)
-        WHERE scope.token IS NOT NULL
-        GROUP BY g.effect, g.action;
+        GROUP BY g.setting;
     END IF;
     PERFORM set_config('app.known', concat(current_setting('app.user_id', true), '/', current_setting('app.company_id', true)), true);
 END $$;
@@ -183,6 +171,32 @@ BEGIN
     RETURN true;
 END $$;
 
+-- Whether a message about this may stand in that conversation, which the person sees. Talk in a record's conversation names a
+-- record: without one, message:read on the record would not be asked. What comes from the conversation is the conversation's.
+CREATE FUNCTION app.fits_conversation(p_conversation uuid, p_kind text, p_id text, p_source text) RETURNS boolean LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    RETURN app.sees_conversation(p_conversation) AND EXISTS (
+        SELECT 1 FROM public.conversations c
+        WHERE c.company_id = app.company_id() AND c.id = p_conversation AND (c.kind <> 'record' OR p_kind IS NOT NULL)
+        AND (p_source IS DISTINCT FROM 'conversation' OR (p_kind, p_id) = (c.link_kind, c.link_id))
+    );
+END $$;
+
+-- Whether the person wrote a message (and still sees it), with the last yes remembered for the transaction.
+CREATE FUNCTION app.is_author(p_message uuid) RETURNS boolean LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    v_key text := concat(current_setting('app.user_id', true), '/', current_setting('app.company_id', true), '/', p_message);
+BEGIN
+    IF current_setting('app.wrote', true) IS NOT DISTINCT FROM v_key THEN RETURN true; END IF;
+    IF NOT EXISTS (
+        SELECT 1 FROM public.messages m WHERE m.company_id = app.company_id() AND m.id = p_message AND m.author_id = app.user_id()
+    ) THEN RETURN false; END IF;
+    PERFORM set_config('app.wrote', v_key, true);
+    RETURN true;
+END $$;
+
 -- Whether the person reads a message: where its conversation is visible, if message:read is allowed on the record that governs it.
 CREATE FUNCTION app.sees_message(p_conversation uuid, p_kind text, p_id text) RETURNS boolean LANGUAGE plpgsql STABLE
 AS $$
@@ -280,7 +294,7 @@ CREATE POLICY linked_records_update ON linked_records FOR UPDATE TO postil_app
 
 -- A conversation about a record follows the record, live; the others are their participants'.
 CREATE POLICY conversations_read ON conversations FOR SELECT TO postil_app
-    USING (deleted_at IS NULL AND app.may('thread:read', link_kind, link_id) AND (kind = 'record' OR app.is_participant(id)));
+    USING (app.sees_conversation(id));
 -- A direct conversation is its maker's: the unique key must neither tell who talks with whom, nor let anyone occupy others' place.
 CREATE POLICY conversations_insert ON conversations FOR INSERT TO postil_app
     WITH CHECK (
@@ -312,13 +326,7 @@ CREATE POLICY messages_read ON messages FOR SELECT TO postil_app USING (app.sees
 CREATE POLICY messages_insert ON messages FOR INSERT TO postil_app
     WITH CHECK (
         author_id = (SELECT app.user_id()) AND created_by = (SELECT app.user_id())
-        AND EXISTS (
-            SELECT 1 FROM conversations c
-            WHERE c.company_id = messages.company_id AND c.id = messages.conversation_id
-            -- Talk in a record's conversation names a record: without one, message:read on the record would not be asked.
-            AND (c.kind <> 'record' OR messages.link_kind IS NOT NULL)
-            AND (messages.link_source IS DISTINCT FROM 'conversation' OR (messages.link_kind, messages.link_id) = (c.link_kind, c.link_id))
-        )
+        AND app.fits_conversation(conversation_id, link_kind, link_id, link_source)
         AND app.may(CASE WHEN parent_id IS NULL THEN 'message:create' ELSE 'message:reply' END, link_kind, link_id)
     );
 -- Which deed it is, an edit or a deletion, the guard below sees; whoever deletes says so under their own name.
@@ -354,18 +362,12 @@ CREATE POLICY message_versions_read ON message_versions FOR SELECT TO postil_app
         AND (m.deleted_at IS NULL OR app.may('admin:moderate', m.link_kind, m.link_id))
     ));
 CREATE POLICY message_versions_insert ON message_versions FOR INSERT TO postil_app
-    WITH CHECK (created_by = (SELECT app.user_id()) AND EXISTS (
-        SELECT 1 FROM messages m
-        WHERE m.company_id = message_versions.company_id AND m.id = message_versions.message_id AND m.author_id = (SELECT app.user_id())
-    ));
+    WITH CHECK (created_by = (SELECT app.user_id()) AND app.is_author(message_id));
 
 CREATE POLICY message_links_read ON message_links FOR SELECT TO postil_app
     USING (EXISTS (SELECT 1 FROM messages m WHERE m.company_id = message_links.company_id AND m.id = message_links.message_id));
 CREATE POLICY message_links_insert ON message_links FOR INSERT TO postil_app
-    WITH CHECK (created_by = (SELECT app.user_id()) AND EXISTS (
-        SELECT 1 FROM messages m
-        WHERE m.company_id = message_links.company_id AND m.id = message_links.message_id AND m.author_id = (SELECT app.user_id())
-    ));
+    WITH CHECK (created_by = (SELECT app.user_id()) AND app.is_author(message_id));
 
 CREATE POLICY read_receipts_read ON read_receipts FOR SELECT TO postil_app USING (app.sees_conversation(conversation_id));
 CREATE POLICY read_receipts_insert ON read_receipts FOR INSERT TO postil_app
@@ -392,10 +394,7 @@ CREATE POLICY notification_queue_read ON notification_queue FOR SELECT TO postil
     ));
 -- Only the author of a message may tell others of it.
 CREATE POLICY notification_queue_insert ON notification_queue FOR INSERT TO postil_app
-    WITH CHECK (EXISTS (
-        SELECT 1 FROM messages m
-        WHERE m.company_id = notification_queue.company_id AND m.id = notification_queue.message_id AND m.author_id = (SELECT app.user_id())
-    ));
+    WITH CHECK (app.is_author(message_id));
 
 CREATE POLICY idempotency_keys_own ON idempotency_keys FOR SELECT TO postil_app
     USING (user_id = (SELECT app.user_id()) AND (SELECT app.is_member()));
@@ -403,10 +402,7 @@ CREATE POLICY idempotency_keys_own ON idempotency_keys FOR SELECT TO postil_app
 CREATE POLICY idempotency_keys_insert ON idempotency_keys FOR INSERT TO postil_app
     WITH CHECK (
         user_id = (SELECT app.user_id()) AND (SELECT app.is_member())
-        AND (message_id IS NULL OR EXISTS (
-            SELECT 1 FROM messages m
-            WHERE m.company_id = idempotency_keys.company_id AND m.id = idempotency_keys.message_id AND m.author_id = (SELECT app.user_id())
-        ))
+        AND (message_id IS NULL OR app.is_author(message_id))
         AND (conversation_id IS NULL OR app.sees_conversation(conversation_id))
     );
 
@@ -453,7 +449,8 @@ GRANT SELECT, UPDATE, DELETE ON jobs TO postil_auth;
 GRANT EXECUTE ON FUNCTION app.user_id(), app.company_id(), app.enter(uuid, uuid) TO postil_app, postil_worker, postil_definer, postil_auth;
 GRANT EXECUTE ON FUNCTION app.remember(), app.is_member(), app.allowed(text), app.denied(text), app.my_conversation_ids(),
     app.is_new_conversation(uuid), app.is_participant(uuid), app.judge_record(text, text, text), app.may(text, text, text),
-    app.judge_conversation(uuid), app.sees_conversation(uuid), app.sees_message(uuid, text, text) TO postil_app;
+    app.judge_conversation(uuid), app.sees_conversation(uuid), app.sees_message(uuid, text, text),
+    app.fits_conversation(uuid, text, text, text), app.is_author(uuid) TO postil_app;
 GRANT EXECUTE ON FUNCTION app.is_member(), app.allowed(text), app.denied(text), app.may(text, text, text) TO postil_definer;
 
 -- --------------------------------------------------------------------------------------------------------------- guards
@@ -565,6 +562,23 @@ BEGIN
     RETURN NULL;
 END $$;
 ALTER FUNCTION app.access_changed() OWNER TO postil_definer;
+
+-- The same for a person as a whole, called by sign-in's trigger for each of their companies.
+CREATE FUNCTION app.note_access(p_company uuid, p_user uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+DECLARE
+    v_before text := current_setting('app.company_id', true);
+    v_seq bigint;
+BEGIN
+    PERFORM set_config('app.company_id', p_company::text, true);
+    UPDATE public.company_stream s SET last_seq = s.last_seq + 1 WHERE s.company_id = p_company RETURNING s.last_seq INTO v_seq;
+    IF FOUND THEN
+        INSERT INTO public.event_log (company_id, seq, kind, user_id, at) VALUES (p_company, v_seq, 'access.changed', p_user, clock_timestamp());
+    END IF;
+    PERFORM set_config('app.company_id', coalesce(v_before, ''), true);
+END $$;
+ALTER FUNCTION app.note_access(uuid, uuid) OWNER TO postil_definer;
+GRANT EXECUTE ON FUNCTION app.note_access(uuid, uuid) TO postil_auth;
 
 CREATE TRIGGER memberships_access AFTER UPDATE OF role_key, department_id, kind, status, deleted_at ON memberships
     FOR EACH ROW EXECUTE FUNCTION app.access_changed();

@@ -101,6 +101,7 @@ DECLARE
     v_done record;
     v_parent record;
     v_conversation record;
+    v_link public.message_links;
     v_kind text := p_kind;
     v_id text := p_id;
     v_source text := CASE WHEN p_kind IS NULL THEN NULL ELSE 'own' END;
@@ -122,12 +123,7 @@ BEGIN
         RETURN;
     END IF;
 
-    SELECT c.kind, c.link_kind, c.link_id INTO v_conversation FROM public.conversations c WHERE c.company_id = p_company AND c.id = p_conversation;
-    IF NOT FOUND THEN
-        RETURN QUERY SELECT 'not_found', NULL::bigint, NULL::uuid, NULL::message_rows;
-        RETURN;
-    END IF;
-
+    -- A parent is seen only where its conversation is: what is wrong with it is told before anything is locked.
     IF p_parent IS NOT NULL THEN
         SELECT m.depth, m.root_id, m.path, m.deleted_at, m.link_kind, m.link_id, m.link_source INTO v_parent FROM public.messages m
         WHERE m.company_id = p_company AND m.conversation_id = p_conversation AND m.id = p_parent;
@@ -161,25 +157,19 @@ BEGIN
             v_source := 'parent';
         END IF;
     END IF;
-    IF v_kind IS NULL AND v_conversation.link_kind IS NOT NULL THEN
-        v_kind := v_conversation.link_kind;
-        v_id := v_conversation.link_id;
-        v_source := 'conversation';
-    END IF;
-
     -- The row lock of the conversation comes first, the company's stream last: no two sends wait for each other in a circle.
     UPDATE public.conversations c SET last_seq = c.last_seq + 1, activity_at = greatest(c.activity_at, p_at), updated_at = p_at
-    WHERE c.company_id = p_company AND c.id = p_conversation RETURNING c.last_seq INTO v_seq;
+    WHERE c.company_id = p_company AND c.id = p_conversation
+    RETURNING c.last_seq, c.kind, c.link_kind, c.link_id INTO v_conversation;
     IF NOT FOUND THEN
         RETURN QUERY SELECT 'not_found', NULL::bigint, NULL::uuid, NULL::message_rows;
         RETURN;
     END IF;
-
-    -- A racing twin holds the same key: it has committed when we get the lock above, or its key stops us here.
-    SELECT k.request_hash, k.message_id INTO v_done FROM public.idempotency_keys k
-    WHERE k.company_id = p_company AND k.user_id = p_user AND k.key = p_key;
-    IF FOUND THEN
-        RAISE EXCEPTION 'racing twin' USING ERRCODE = 'PT409';
+    v_seq := v_conversation.last_seq;
+    IF v_kind IS NULL AND v_conversation.link_kind IS NOT NULL THEN
+        v_kind := v_conversation.link_kind;
+        v_id := v_conversation.link_id;
+        v_source := 'conversation';
     END IF;
 
     INSERT INTO public.messages (
@@ -189,14 +179,20 @@ BEGIN
         p_company, p_message, p_conversation, v_seq, p_parent, v_root, v_path || v_seq, v_depth, p_user, p_key, p_body, p_text, p_preview,
         v_kind, v_id, v_source, 1, p_at, p_user, p_at
     );
+    WITH version AS (
+        INSERT INTO public.message_versions (company_id, message_id, version, body, text_ast, created_at, created_by)
+        VALUES (p_company, p_message, 1, p_body, p_text, p_at, p_user)
+    )
     INSERT INTO public.idempotency_keys (company_id, user_id, key, request_hash, message_id, created_at)
-    VALUES (p_company, p_user, p_key, p_hash, p_message, p_at);
-    INSERT INTO public.message_versions (company_id, message_id, version, body, text_ast, created_at, created_by)
-    VALUES (p_company, p_message, 1, p_body, p_text, p_at, p_user);
+    VALUES (p_company, p_user, p_key, p_hash, p_message, p_at)
+    ON CONFLICT DO NOTHING;
+    -- A racing twin with the same key has committed meanwhile: nothing of this send stays, the next try is a replay.
+    IF NOT FOUND THEN RAISE EXCEPTION 'racing twin' USING ERRCODE = 'PT409'; END IF;
     IF v_kind IS NOT NULL THEN
         INSERT INTO public.message_links (company_id, message_id, kind, record_id, title, amount_minor, currency, status, created_at, created_by)
         SELECT p_company, p_message, r.kind, r.id, r.title, r.amount_minor, r.currency, r.status, p_at, p_user
-        FROM public.linked_records r WHERE r.company_id = p_company AND r.kind = v_kind AND r.id = v_id;
+        FROM public.linked_records r WHERE r.company_id = p_company AND r.kind = v_kind AND r.id = v_id
+        RETURNING title, amount_minor, currency, status INTO v_link.title, v_link.amount_minor, v_link.currency, v_link.status;
     END IF;
     IF p_parent IS NOT NULL THEN
         INSERT INTO public.threads AS t (company_id, root_id, conversation_id, reply_count, last_reply_at, updated_at)
@@ -207,7 +203,9 @@ BEGIN
     IF v_conversation.kind = 'record' THEN
         INSERT INTO public.participants (company_id, conversation_id, user_id, created_at, created_by, updated_at)
         SELECT p_company, p_conversation, m.user_id, p_at, p_user, p_at FROM public.memberships m
-        WHERE m.company_id = p_company AND m.status = 'active' AND (m.user_id = p_user OR m.user_id = ANY (p_mentions))
+        WHERE m.company_id = p_company AND m.status = 'active' AND (m.user_id = p_user OR (m.user_id = ANY (p_mentions)
+            -- A guest draws nobody in: it would make strangers meet.
+            AND EXISTS (SELECT 1 FROM public.memberships me WHERE me.company_id = p_company AND me.user_id = p_user AND me.kind = 'internal')))
         ON CONFLICT DO NOTHING;
     END IF;
     IF cardinality(p_mentions) > 0 THEN
@@ -225,9 +223,17 @@ BEGIN
         VALUES (p_company, p_conversation, p_user, 1, p_at) ON CONFLICT DO NOTHING;
     END IF;
 
-    SELECT * INTO v_message FROM public.message_rows r WHERE r.company_id = p_company AND r.id = p_message;
-    IF NOT FOUND THEN RAISE EXCEPTION 'a sender sees what they send' USING ERRCODE = 'insufficient_privilege'; END IF;
-    v_event := app.next_seq(p_company, 1);
+    IF NOT app.sees_message(p_conversation, v_kind, v_id) THEN
+        RAISE EXCEPTION 'a sender sees what they send' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    -- What message_rows would show, column by column: nothing of it but the author and the record is not known here already.
+    SELECT p_company, p_message, p_conversation, v_seq, p_parent, v_root, v_depth, v_path || v_seq,
+        p_user, u.name, a.kind, a.job_title, p_key, p_body, p_text, v_kind, v_id, v_source,
+        v_link.title, v_link.amount_minor, v_link.currency, v_link.status, 1, p_at, NULL::timestamptz, NULL::timestamptz, 0, NULL::timestamptz
+    INTO v_message
+    FROM public.users u JOIN public.memberships a ON a.company_id = p_company AND a.user_id = u.id WHERE u.id = p_user;
+    UPDATE public.company_stream s SET last_seq = s.last_seq + 1 WHERE s.company_id = p_company RETURNING s.last_seq INTO v_event;
+    IF NOT FOUND THEN RAISE EXCEPTION 'no stream for this company' USING ERRCODE = 'insufficient_privilege'; END IF;
     INSERT INTO public.event_log (company_id, seq, kind, conversation_id, message_id, link_kind, link_id, user_id, at)
     VALUES (p_company, v_event, CASE WHEN p_parent IS NULL THEN 'message.created' ELSE 'thread.reply.created' END,
         p_conversation, p_message, v_kind, v_id, p_user, p_at);

@@ -98,12 +98,16 @@ END $$;
 
 -- The service account behind an ERP's key, in the same shape as a session.
 CREATE FUNCTION auth.api_key_open(p_hash bytea) RETURNS TABLE (
-    key_id uuid, user_id uuid, company_id uuid, role_key text, member_kind text, department_id uuid, policy_version integer
+    key_id uuid, user_id uuid, company_id uuid, role_key text, member_kind text, department_id uuid, projects uuid[], policy_version integer
 ) LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
 AS $$
-    SELECT k.id, k.user_id, k.company_id, m.role_key, m.kind, m.department_id, c.policy_version
+    SELECT k.id, k.user_id, k.company_id, m.role_key, m.kind, m.department_id,
+        ARRAY(SELECT pm.project_id FROM public.project_members pm
+            WHERE pm.company_id = m.company_id AND pm.user_id = m.user_id AND pm.deleted_at IS NULL),
+        c.policy_version
     FROM public.api_keys k
-    JOIN public.memberships m ON m.company_id = k.company_id AND m.user_id = k.user_id AND m.status = 'active'
+    JOIN public.users u ON u.id = k.user_id AND u.status = 'active' AND u.deleted_at IS NULL
+    JOIN public.memberships m ON m.company_id = k.company_id AND m.user_id = k.user_id AND m.status = 'active' AND m.deleted_at IS NULL
     JOIN public.companies c ON c.id = k.company_id AND c.deleted_at IS NULL
     WHERE k.key_hash = p_hash AND k.revoked_at IS NULL
 $$;
@@ -182,6 +186,20 @@ BEGIN
     RETURN v_total + v_count;
 END $$;
 
+-- A person who is deactivated loses every company at once: each company's log says so, and open sockets are looked at again.
+CREATE FUNCTION auth.user_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+DECLARE
+    v_company uuid;
+BEGIN
+    FOR v_company IN SELECT m.company_id FROM public.memberships m WHERE m.user_id = NEW.id ORDER BY m.company_id LOOP
+        PERFORM app.note_access(v_company, NEW.id);
+    END LOOP;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER users_access AFTER UPDATE OF status, deleted_at ON users
+    FOR EACH ROW WHEN ((OLD.status, OLD.deleted_at) IS DISTINCT FROM (NEW.status, NEW.deleted_at)) EXECUTE FUNCTION auth.user_changed();
+
 DO $$
 DECLARE
     f record;
@@ -195,4 +213,5 @@ GRANT USAGE ON SCHEMA auth TO postil_worker;
 GRANT EXECUTE ON FUNCTION auth.stream_tails(uuid[]), auth.sessions_alive(uuid[], timestamptz), auth.jobs_claim(text, timestamptz, integer, integer),
     auth.purge_expired(timestamptz) TO postil_worker;
 REVOKE EXECUTE ON FUNCTION auth.jobs_claim(text, timestamptz, integer, integer), auth.purge_expired(timestamptz), auth.stream_tails(uuid[]) FROM postil_app;
+REVOKE EXECUTE ON FUNCTION auth.user_changed() FROM postil_app;
 REVOKE CREATE ON SCHEMA auth FROM postil_auth;

@@ -109,8 +109,10 @@ pub const SESSION_POLL_MS: u64 = 1_500;
 pub const HUB_QUEUE_COMMANDS: usize = 1_024;
 /// Conversations and records whose facts one company's part of the hub remembers: a few hundred bytes each.
 pub const HUB_FACTS_MAX: usize = 4_096;
-/// Conversations and records that the hub remembers having shown to one person; beyond that a loss of access means a resync.
-pub const HUB_SHOWN_MAX: usize = 2_048;
+/// Records whose verdict the hub remembers for one person, some 100 bytes each: the few that a day's talk is about.
+pub const HUB_VERDICTS_MAX: usize = 64;
+/// Time for the hub to let a socket in, in seconds: it waits for PostgreSQL.
+pub const SOCKET_JOIN_S: u64 = 5;
 /// Read receipts of one company are sent together, at most this often, in milliseconds.
 pub const RECEIPT_BATCH_MS: u64 = 200;
 /// Life of a socket ticket, in seconds.
@@ -143,8 +145,11 @@ pub const EMBED_SESSION_S: u64 = 12 * 3600;
 pub const EMBED_TOKEN_S_MAX: u64 = 300;
 /// Longest embed token, in bytes.
 pub const EMBED_TOKEN_BYTES_MAX: usize = 4 * 1024;
-/// Sign-in attempts per address and per account in a minute, before the answer is 429.
+/// Sign-in attempts to one account in a minute, before the answer is 429; three times that from one address.
 pub const SIGN_IN_PER_MINUTE: u32 = 10;
+/// Embed tokens exchanged from one network address in a minute: a whole office behind one address loads a page every
+/// ten people and second; the tokens are signed, so this only guards the database.
+pub const EMBED_PER_MINUTE: u32 = 600;
 /// Sends of one person in a burst, and per minute after that.
 pub const SEND_BURST: u32 = 30;
 /// Sustained sends of one person per minute.

@@ -17,8 +17,8 @@
 --     postil_worker    LOGIN    runs jobs. The same walls, with the grants its jobs need. Owns nothing.
 --     postil_auth      NOLOGIN  owns the few SECURITY DEFINER functions that must look before a company is known:
 --                               sign-in, session and API key lookup.
---     postil_definer   NOLOGIN  owns the SECURITY DEFINER functions that write across the walls in one checked step:
---                               the send, the event log, the company stream.
+--     postil_definer   NOLOGIN  owns the SECURITY DEFINER helpers that policies call, and the triggers that log a change
+--                               of access. Bound to one company at a time like everyone else.
 --
 -- No role is SUPERUSER and none has BYPASSRLS: with FORCE ROW LEVEL SECURITY not even the owner reads past a policy.
 -- The grants on tables and functions belong to the migrations; this file is about identities only.

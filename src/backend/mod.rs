@@ -1,6 +1,6 @@
 //! The server half of the core: use cases, SQL, Redis, secrets. Feature `ssr` only.
 //!
-//! `{store, bus, jobs, crypto} ← service`. HTTP and sockets live in the crate `server`, which can name no SQL.
+//! `{store, crypto} ← bus ← service ← jobs`. HTTP and sockets live in the crate `server`, which can name no SQL.
 
 pub mod bus;
 pub mod caller;

@@ -15,7 +15,11 @@ use redis::{
 };
 use tokio::{sync::mpsc, time};
 
-use super::{Bus, BusState, COMMAND_TIMEOUT, Inbound, envelope, key::Key, signal::{Envelope, Signal}};
+use super::{
+    Bus, BusState, COMMAND_TIMEOUT, Inbound, envelope,
+    key::Key,
+    signal::{Envelope, Signal},
+};
 use crate::{ids::CompanyId, limits};
 
 const PING: Duration = Duration::from_millis(limits::REDIS_PING_MS);
@@ -155,9 +159,14 @@ struct Link {
 impl Link {
     /// Makes the subscribed channels the wanted ones.
     async fn follow(&mut self, bus: &Bus) -> Result<(), Lost> {
-        let wanted: HashSet<CompanyId> = bus.0.wanted.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
-        let gone: Vec<String> =
-            self.channels.iter().filter(|(_, company)| !wanted.contains(company)).map(|(channel, _)| channel.clone()).collect();
+        let wanted: HashSet<CompanyId> =
+            bus.0.wanted.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+        let gone: Vec<String> = self
+            .channels
+            .iter()
+            .filter(|(_, company)| !wanted.contains(company))
+            .map(|(channel, _)| channel.clone())
+            .collect();
         for channel in gone {
             redis::cmd("SUNSUBSCRIBE").arg(&channel).exec_async(&mut self.connection).await?;
             self.channels.remove(&channel);
@@ -208,7 +217,10 @@ impl Link {
     async fn send(&mut self, bus: &Bus, batch: &mut Vec<(CompanyId, Signal)>) -> Result<(), Lost> {
         let mut pipe = redis::pipe();
         for (company, signal) in batch.drain(..) {
-            pipe.cmd("SPUBLISH").arg(Key::Events(company).name(&bus.0.prefix)).arg(envelope(bus.0.node, signal)).ignore();
+            pipe.cmd("SPUBLISH")
+                .arg(Key::Events(company).name(&bus.0.prefix))
+                .arg(envelope(bus.0.node, signal))
+                .ignore();
         }
         Ok(pipe.exec_async(&mut self.connection).await?)
     }

@@ -12,6 +12,8 @@ mod link;
 mod presence;
 mod rate;
 mod signal;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,

@@ -55,7 +55,8 @@ impl Bucket {
     /// Requests in a burst, and per minute after that.
     const fn burst_and_rate(self) -> (u32, u32) {
         match self {
-            Self::SignInAddress | Self::EmbedAddress => (limits::SIGN_IN_PER_MINUTE * 3, limits::SIGN_IN_PER_MINUTE * 3),
+            Self::SignInAddress => (limits::SIGN_IN_PER_MINUTE * 3, limits::SIGN_IN_PER_MINUTE * 3),
+            Self::EmbedAddress => (limits::EMBED_PER_MINUTE, limits::EMBED_PER_MINUTE),
             Self::SignInAccount => (limits::SIGN_IN_PER_MINUTE, limits::SIGN_IN_PER_MINUTE),
             Self::Send => (limits::SEND_BURST, limits::SEND_PER_MINUTE),
             Self::Request => (limits::REQUESTS_BURST, limits::REQUESTS_PER_MINUTE),

@@ -147,6 +147,7 @@ impl Services {
             }
         };
         let opened = opened.ok_or_else(|| ServiceError::code(Code::Unauthenticated))?;
+        self.limit(Bucket::Request, &format!("{}:{}", opened.caller.company(), opened.caller.user())).await?;
         // A request about another company than the session's comes from a page that has not noticed the switch: answering it
         // with this company's data would show the wrong company under the right heading.
         if credentials.company.is_some_and(|company| company != opened.caller.company()) {

@@ -963,6 +963,7 @@ impl Talk {
             "company_id, id, user_id, kind, message_id, created_at, seen_at"
         );
         insert!(conn, self.presence, "user_presence", "company_id, user_id, status, last_seen_at");
+        insert!(conn, self.stream, "company_stream", "company_id, last_seq, audit_seq");
         insert!(
             conn,
             self.events,
@@ -970,7 +971,6 @@ impl Talk {
             "company_id, seq, kind, conversation_id, message_id, link_kind, link_id, user_id, at"
         );
         insert!(conn, self.audit, "audit_log", "company_id, seq, action, actor_id, target, detail, at");
-        insert!(conn, self.stream, "company_stream", "company_id, last_seq, audit_seq");
         Ok(())
     }
 }

@@ -199,7 +199,7 @@ impl Store {
     ) -> Result<Caller, StoreError> {
         let company = CompanyId::from_uuid(row.try_get("company_id")?);
         let user = UserId::from_uuid(row.try_get("user_id")?);
-        let projects: Vec<Uuid> = if session.is_some() { row.try_get("projects")? } else { Vec::new() };
+        let projects: Vec<Uuid> = row.try_get("projects")?;
         let subject = Subject {
             user,
             role: role_key(row.try_get("role_key")?)?,
