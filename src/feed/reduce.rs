@@ -319,12 +319,11 @@ impl Feed {
                 self.revoke(conversation_ids, &records, effects);
             }
             ServerFrame::ReceiptRead { conversation_id, user_id, seq } => {
-                match self.conversations.get_mut(&conversation_id) {
-                    Some(of) => of.receipt(user_id, seq, &mut self.desk, effects),
-                    None => {
-                        let known = self.early_receipts.entry(conversation_id).or_default().entry(user_id).or_default();
-                        *known = seq.max(*known);
-                    }
+                if let Some(of) = self.conversations.get_mut(&conversation_id) {
+                    of.receipt(user_id, seq, &mut self.desk, effects);
+                } else {
+                    let known = self.early_receipts.entry(conversation_id).or_default().entry(user_id).or_default();
+                    *known = seq.max(*known);
                 }
             }
             ServerFrame::PresenceChanged { changes } => changes.into_iter().for_each(|presence| self.see(presence)),

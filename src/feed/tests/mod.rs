@@ -264,12 +264,11 @@ impl Client {
             } else if !self.requests.is_empty() {
                 self.serve(world, 0);
                 self.answer(0);
-            } else if self.hub(world, false) || self.deliver() {
-                continue;
-            } else if self.failed {
+            } else if !self.hub(world, false) && !self.deliver() {
+                if !self.failed {
+                    return;
+                }
                 self.connect(world);
-            } else {
-                return;
             }
         }
         panic!("no end: {:?}", self.requests.iter().map(|request| &request.effect).collect::<Vec<_>>());

@@ -533,6 +533,83 @@ fn without_a_socket_asking_brings_the_news_without_a_gap() {
 }
 
 #[test]
+fn a_withdrawn_pending_message_does_not_hold_up_the_next() {
+    let mut world = world();
+    let mut client = open_client(&mut world);
+    client.send_about("k1", HERE, None, "Secret", Some(record(0)));
+    client.send("k2", HERE, None, "Harmless");
+    world.hide_record(record(0));
+    frames(&mut client, &world);
+    let outbox: Vec<_> = client.feed.outbox().iter().map(|pending| (pending.key.as_str(), &pending.delivery)).collect();
+    assert_eq!(outbox, [("k2", &Delivery::Sending)]);
+}
+
+#[test]
+fn an_answer_to_a_write_before_a_loss_does_not_bring_back_what_was_withdrawn_with_it() {
+    let mut world = world();
+    let mut client = open_client(&mut world);
+    client.send_about("k", HERE, None, "Secret", Some(record(0)));
+    client.serve(&mut world, 0);
+    world.hide_record(record(0));
+    client.overflow(&world);
+    client.deliver();
+    client.answer(0);
+    assert!(bodies(&client).is_empty() && client.feed.outbox().is_empty());
+    assert_eq!(client.feed.conversation(HERE).unwrap().last, None);
+}
+
+#[test]
+fn a_count_that_may_not_know_of_a_delete_is_asked_for_again() {
+    let mut world = world();
+    let mut client = open_client(&mut world);
+    let id = world.post(1, HERE, None, "Hi", None, None);
+    frames(&mut client, &world);
+    client.apply(Input::Poll);
+    (0..3).for_each(|_| client.serve(&mut world, 0));
+    world.delete(id);
+    frames(&mut client, &world);
+    (0..3).for_each(|_| client.answer(0));
+    client.settle(&mut world);
+    assert_eq!(unread(&client), 0);
+}
+
+#[test]
+fn of_two_overlapping_answers_the_later_state_stays() {
+    let mut world = world();
+    let mut client = open_client(&mut world);
+    client.apply(Input::Poll);
+    let asked: Vec<_> = client.requests.iter().map(|request| &request.effect).collect();
+    assert!(matches!(
+        asked[..2],
+        [Effect::Load { load: Load::Inbox { .. }, .. }, Effect::Load { load: Load::Conversation { .. }, .. }]
+    ));
+    client.serve(&mut world, 1);
+    world.post(1, HERE, None, "Hi", None, None);
+    client.serve(&mut world, 0);
+    client.answer(0);
+    frames(&mut client, &world);
+    assert_eq!(unread(&client), 1);
+    client.answer(0);
+    assert_eq!(unread(&client), 1);
+}
+
+#[test]
+fn a_receipt_may_overtake_the_page_that_names_its_conversation() {
+    let mut world = world();
+    world.post(1, HERE, None, "Hi", None, None);
+    let mut client = Client::new();
+    client.connect(&world);
+    frames(&mut client, &world);
+    client.apply(Input::InboxOpened);
+    client.serve(&mut world, 0);
+    let receipt = world.read(0, HERE, 1);
+    client.whisper(receipt);
+    frames(&mut client, &world);
+    client.answer(0);
+    assert_eq!(unread(&client), 0);
+}
+
+#[test]
 fn ten_thousand_messages_are_taken_in_and_shown_without_delay() {
     let mut world = world();
     let mut client = open_client(&mut world);
