@@ -12,7 +12,11 @@ use crate::repo::{self, output};
 use crate::server;
 
 /// (the committed file, the program's subcommand that prints it). Every generator works without a database.
-const GENERATORS: [(&str, &[&str]); 0] = [];
+const GENERATORS: [(&str, &[&str]); 3] = [
+    ("docs/reference/openapi.json", &["openapi"]),
+    ("docs/reference/asyncapi.json", &["asyncapi"]),
+    ("docs/reference/permissions.md", &["permissions-matrix"]),
+];
 
 #[derive(clap::Args, Clone, Copy, Default)]
 pub struct Options {
@@ -23,9 +27,6 @@ pub struct Options {
 
 /// Compares every generated file with what its generator prints now. Returns how many there are.
 pub fn check(options: Options) -> Result<usize> {
-    if GENERATORS.is_empty() {
-        return Ok(0);
-    }
     let postil = server::binary("postil")?;
     let mut stale = Vec::new();
     for (file, arguments) in GENERATORS {

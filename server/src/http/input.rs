@@ -152,6 +152,11 @@ impl<T: JsonSchema> Describe for Query<T> {
         for (name, property) in schema["properties"].as_object().into_iter().flatten() {
             let mut property = property.clone();
             let description = property.as_object_mut().and_then(|object| object.remove("description"));
+            if name == "limit" {
+                // The type says what an integer may be, the services what a page may be.
+                let (default, maximum) = (limits::PAGE_DEFAULT, limits::PAGE_MAX);
+                property = json!({ "type": "integer", "minimum": 1, "maximum": maximum, "default": default });
+            }
             operation.parameters.push(json!({
                 "name": name,
                 "in": "query",

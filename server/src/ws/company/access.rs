@@ -172,7 +172,7 @@ impl Company {
             match &before {
                 _ if sees => {}
                 Some(before) if viewer.sight.saw_record(before) => {
-                    Self::push(viewer, &bytes, || self.cursor(self.position))
+                    Self::push(viewer, &bytes, || self.cursor(self.position));
                 }
                 Some(_) => {}
                 // It may have been on this person's screen, or they may never have heard of it: its name stays untold.

@@ -7,6 +7,7 @@
 //! * `whisper`: receipts, typing and presence, which may be lost.
 
 mod access;
+mod command;
 mod events;
 mod whisper;
 
@@ -22,7 +23,7 @@ use axum::extract::ws::Utf8Bytes;
 use postil::{
     access::Resource,
     backend::{
-        bus::{Bus, Inbound, PresenceChange, Signal},
+        bus::{Bus, Inbound, Signal},
         crypto::{Sealer, seal::Purpose},
         store::LogEvent,
     },
@@ -39,88 +40,17 @@ use tokio::{
 
 use self::whisper::Whispers;
 pub(super) use self::{
+    command::{Admission, Admitted, Command, Ending},
     events::{is_about_message, message_frame},
     whisper::presence_frame,
 };
 use super::{
-    ledger::{Audience, Ledger, LedgerError, Member},
+    ledger::{Audience, Ledger, LedgerError},
     sight::Sight,
 };
 
 /// Commands taken from the queue at once.
 const BATCH: usize = 256;
-
-/// How the hub ends a socket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ending {
-    /// Why.
-    pub code: CloseCode,
-    /// For [`CloseCode::TooSlow`]: where the stream stands for the client that loads afresh.
-    pub resync: Option<String>,
-}
-
-impl From<CloseCode> for Ending {
-    fn from(code: CloseCode) -> Self {
-        Self { code, resync: None }
-    }
-}
-
-/// A socket that wants to be let in.
-#[derive(Debug)]
-pub(super) struct Admission {
-    pub connection: ConnectionId,
-    pub session: SessionId,
-    pub member: Member,
-    /// [`Shared::epoch`] from before `member` was read: if it has moved since, the member is read again.
-    pub epoch: u64,
-    /// Where to resume.
-    pub cursor: Option<i64>,
-    pub queue: mpsc::Sender<Utf8Bytes>,
-    pub ended: oneshot::Sender<Ending>,
-    pub reply: oneshot::Sender<Admitted>,
-}
-
-/// It is in: every event after `at` goes into its queue.
-#[derive(Clone, Debug)]
-pub(super) struct Admitted {
-    pub at: i64,
-    /// Whom it was let in as.
-    pub member: Member,
-    /// Whether the events after the client's cursor, up to `at`, can be replayed.
-    pub resumable: bool,
-}
-
-#[derive(Debug)]
-pub(super) enum Command {
-    Admit(Box<Admission>),
-    Leave {
-        user: UserId,
-        connection: ConnectionId,
-    },
-    Watch {
-        user: UserId,
-        connection: ConnectionId,
-        users: Box<[UserId]>,
-        allowed: oneshot::Sender<bool>,
-    },
-    Typing {
-        user: UserId,
-        conversation: ConversationId,
-    },
-    Inbound(Box<Inbound>),
-    /// Compare with the log.
-    Look,
-    EndSession {
-        session: SessionId,
-        code: CloseCode,
-    },
-    /// Nobody knows who is there.
-    PresenceLost,
-    /// Whom anyone watches.
-    Watched(oneshot::Sender<Vec<UserId>>),
-    /// What they are, read afresh.
-    Presence(Vec<PresenceChange>),
-}
 
 /// What the hub reads of a company from outside.
 #[derive(Debug, Default)]
