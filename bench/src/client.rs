@@ -109,7 +109,7 @@ pub async fn listen(
         if patience.is_some() && seen.last >= plan.sends.last(plan.room) {
             break;
         }
-        let give_up = patience.unwrap_or_else(|| time::Instant::now() + Duration::from_secs(3_600));
+        let give_up = patience.unwrap_or_else(|| time::Instant::now() + Duration::from_hours(1));
         tokio::select! {
             message = socket.next() => match message {
                 Some(Ok(Message::Text(text))) => take(&plan, &mut seen, &mut cursor, &text)?,

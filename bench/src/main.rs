@@ -23,12 +23,22 @@ pub struct Places {
     /// The running server.
     #[arg(long, env = "POSTIL_URL")]
     url: String,
+    /// Another server of the same database, to send through: what it commits must reach the first one's sockets.
+    #[arg(long)]
+    send_url: Option<String>,
     /// The database, as its owner: the companies of the run are written directly.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: String,
     /// The database, as the application: for `pgbench`.
     #[arg(long, env = "APP_DATABASE_URL", hide_env_values = true)]
     app_database_url: String,
+}
+
+impl Places {
+    /// Where to send.
+    fn sender(&self) -> String {
+        self.send_url.as_deref().unwrap_or(&self.url).trim_end_matches('/').to_owned()
+    }
 }
 
 /// How much.

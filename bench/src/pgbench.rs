@@ -3,7 +3,7 @@
 use core::fmt::Write as _;
 
 use anyhow::{Context as _, Result, ensure};
-use postil::domain::text;
+use postil::backend::markdown;
 use tokio::process::Command;
 
 use crate::world::World;
@@ -12,7 +12,7 @@ use crate::world::World;
 pub async fn sends_per_second(app_url: &str, world: &World, clients: usize, seconds: u32) -> Result<f64> {
     let clients = clients.clamp(1, 8);
     let body = "load 1000000 and a few words more, as people write them";
-    let parsed = text::parse(body);
+    let parsed = markdown::parse(body);
     let (ast, preview) = (serde_json::to_string(&parsed)?, parsed.preview());
     let list = |ids: Vec<String>| format!("(ARRAY['{}']::uuid[])[:room]", ids.join("','"));
     let users = list(world.rooms.iter().map(|room| world.people[room.people[0]].user.uuid().to_string()).collect());

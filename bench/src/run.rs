@@ -188,7 +188,7 @@ async fn steady(
         let room = &world.rooms[usize::try_from(turn).unwrap_or(0) % world.rooms.len()];
         let person =
             &world.people[room.people[usize::try_from(turn).unwrap_or(0) / world.rooms.len() % room.people.len()]];
-        let (http, url, token) = (http.clone(), places.url.trim_end_matches('/').to_owned(), person.token.clone());
+        let (http, url, token) = (http.clone(), places.sender(), person.token.clone());
         let (conversation, sends) = (room.conversation, Arc::clone(sends));
         open.spawn(async move { send::message(&http, &url, &token, conversation, number, &sends).await });
         if size.cut > 0 && turn % u64::from(size.rate) == 0 {
@@ -242,7 +242,7 @@ async fn closed(
     for _ in 0..size.closed {
         let (people, numbers, http, sends) =
             (Arc::clone(&people), Arc::clone(numbers), http.clone(), Arc::clone(sends));
-        let url = places.url.trim_end_matches('/').to_owned();
+        let url = places.sender();
         senders.spawn(async move {
             let mut done: u32 = 0;
             while Instant::now() < until {

@@ -48,7 +48,7 @@ fn message(number: u8, root: Option<u8>, body: &str) -> Message {
         },
         client_key: None,
         body: body.to_owned(),
-        text: text::parse(body),
+        text: text::literal(body),
         link: Some(MessageLink {
             record: "transaction/INV-4711".parse().expect("a constant key is well formed"),
             source: if root.is_some() { LinkSource::Parent } else { LinkSource::Own },

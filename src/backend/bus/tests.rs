@@ -72,8 +72,7 @@ impl Redis {
         let client = redis::Client::open(self.url()).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         let mut command = redis::cmd(words[0]);
-        words[1..].iter().for_each(|word| drop(command.arg(word)));
-        command.exec_async(&mut connection).await.unwrap();
+        command.arg(&words[1..]).exec_async(&mut connection).await.unwrap();
     }
 }
 

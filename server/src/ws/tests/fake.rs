@@ -374,7 +374,7 @@ fn message(number: u128, place: u128, link: Option<RecordKey>) -> Message {
         author: Person { id: user(1), name: "Anna".to_owned(), member_kind: MemberKind::Internal, job_title: None },
         client_key: None,
         body: format!("message {number}"),
-        text: text::parse(&format!("message {number}")),
+        text: text::literal(&format!("message {number}")),
         link: link.map(|record| MessageLink {
             record,
             source: LinkSource::Own,
