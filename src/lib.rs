@@ -14,8 +14,8 @@
 //! | [`feed`] | the client's state as a pure reducer | an event's effect on what a person sees |
 //! | [`backend`] | use cases, SQL, Redis, tokens (server only) | a use case, a statement |
 //!
-//! Direction: `limits, ids, clock ← domain ← access ← wire ← feed` and `backend::{store, bus, jobs, crypto} ←
-//! backend::service`. Nothing points back.
+//! Direction: `limits, ids, clock ← domain ← access ← wire ← feed` and `backend::{store, crypto} ← backend::bus ←
+//! backend::service ← backend::jobs`. Nothing points back.
 
 pub mod access;
 pub mod clock;

@@ -124,7 +124,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::text::parse;
+    use crate::backend::markdown::parse;
 
     #[test]
     fn a_message_becomes_a_fragment() {

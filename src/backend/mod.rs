@@ -7,6 +7,7 @@ pub mod caller;
 pub mod crypto;
 pub mod html;
 pub mod jobs;
+pub mod markdown;
 pub mod service;
 pub mod source;
 pub mod store;

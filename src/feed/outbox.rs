@@ -143,7 +143,7 @@ impl Feed {
             return;
         }
         let Unsent { key, conversation, parent, body, record, author, at } = unsent;
-        let text = text::parse(body.as_str());
+        let text = text::literal(body.as_str());
         self.know(&author);
         self.outbox.push(Pending {
             key,

@@ -84,7 +84,7 @@ impl Feed {
             Input::Discard { key } => self.discard(&key, effects),
             Input::Edit { message, body } => {
                 if let Some(version) = self.message(message).map(|message| message.version) {
-                    let text = text::parse(body.as_str());
+                    let text = text::literal(body.as_str());
                     self.change(message, Change::Edit { body, text, version, failure: None }, effects);
                 }
             }

@@ -130,7 +130,7 @@ fn messages() -> Vec<Message> {
             let replies = lines.iter().filter(|other| other.parent != 0 && line.parent == 0 && root_of(&lines, other.seq) == line.seq).count();
             let mut it = json!({
                 "id": message(line.seq), "conversationId": conversation(INVOICE).to_string(), "seq": line.seq, "rootId": message(path[0]),
-                "depth": path.len() - 1, "path": path, "author": person(line.author), "body": line.body, "text": postil::domain::text::parse(&line.body),
+                "depth": path.len() - 1, "path": path, "author": person(line.author), "body": line.body, "text": postil::backend::markdown::parse(&line.body),
                 "version": 1, "createdAt": line.at, "replyCount": replies,
             });
             if line.parent != 0 {

@@ -10,12 +10,13 @@ use crate::{
         bus::Bucket,
         caller::{Caller, Credentials},
         crypto::token::sha256,
+        markdown,
         store::{
             CreateOutcome, DeleteOutcome, Draft, EditOutcome, Facts, NewConversation, SendOutcome, StoreError, Target,
         },
     },
     clock::Timestamp,
-    domain::{ConversationKind, MessageBody, RecordKey, text},
+    domain::{ConversationKind, MessageBody, RecordKey},
     ids::{ConversationId, MessageId},
     limits,
     wire::{Code, EditMessage, ListMessages, ListThread, Message, MessagePage, SendMessage, SendReply, ThreadPage},
@@ -150,7 +151,7 @@ impl Services {
         let permit =
             caller.permit(action, &facts.resource, conversation).ok_or_else(|| ServiceError::code(Code::Forbidden))?;
         let request_hash = sha256(&serde_json::to_vec(intent).map_err(|_| ServiceError::code(Code::Internal))?);
-        let document = text::parse(body.as_str());
+        let document = markdown::parse(body.as_str());
         // The parent's own link is inherited by the store; naming the conversation's record again is no link of one's own.
         let record = intent.record.filter(|record| {
             facts.conversation.as_ref().and_then(|conversation| conversation.record.as_ref()) != Some(*record)
@@ -238,7 +239,7 @@ impl Services {
         let permit = caller
             .permit(Action::MessageEdit, &facts.resource, id)
             .ok_or_else(|| ServiceError::code(Code::Forbidden))?;
-        let document = text::parse(request.body.as_str());
+        let document = markdown::parse(request.body.as_str());
         match self.store().message_edit(&caller, permit, request.version, &request.body, &document, self.now()).await? {
             EditOutcome::Updated(committed) => Ok(self.announce_message(committed)),
             EditOutcome::NotFound => Err(ServiceError::code(Code::NotFound)),

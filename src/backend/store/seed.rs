@@ -813,7 +813,7 @@ impl Talk {
     ) {
         let (house, by, at, seq) = (company.id.uuid(), user(&it.by).uuid(), place.at, place.path.last().copied());
         let body = markdown(&it.text);
-        let document = text::parse(&body);
+        let document = crate::backend::markdown::parse(&body);
         let edited_at = it.edited.as_ref().map(|edit| edit.ago.before(now));
         let deleted_at = it.deleted.as_ref().map(|gone| gone.ago.before(now));
         let version = 1 + i32::from(it.edited.is_some());
@@ -836,7 +836,7 @@ impl Talk {
         let version_row = |version: i32, body: &str, at: Timestamp| {
             json!({
                 "company_id": house, "message_id": place.id, "version": version, "body": body,
-                "text_ast": text::parse(body), "created_at": at, "created_by": by,
+                "text_ast": crate::backend::markdown::parse(body), "created_at": at, "created_by": by,
             })
         };
         if let (Some(edit), Some(edited_at)) = (&it.edited, edited_at) {
@@ -1116,7 +1116,7 @@ mod tests {
             let action = if it.re.is_some() { Action::MessageReply } else { Action::MessageCreate };
             assert!(may(company, &it.by, action, about), "{name}");
             assert!(may(company, &it.by, Action::ThreadRead, talk.record.as_ref()), "{name}");
-            for mentioned in text::parse(&markdown(&it.text)).mentions() {
+            for mentioned in crate::backend::markdown::parse(&markdown(&it.text)).mentions() {
                 assert!(talk.with.iter().any(|key| user(key) == mentioned), "{name} mentions someone outside");
             }
             assert!(!markdown(&it.text).contains("{@"), "{name} mentions nobody");
@@ -1182,7 +1182,7 @@ mod tests {
         for (company, talk, it) in all() {
             let root = talk.messages.iter().find(|m| m.key == talk.root_of(&it.key)).unwrap();
             hidden += blind(company, talk, root.about.as_ref().or(talk.record.as_ref()));
-            for block in text::parse(&markdown(&it.text)).0 {
+            for block in crate::backend::markdown::parse(&markdown(&it.text)).0 {
                 let text::Block::Paragraph { content } = block else { continue };
                 for inline in content {
                     if let Inline::Record { record } = inline {

@@ -111,7 +111,7 @@ impl World {
             author: person(author),
             client_key: key.map(str::to_owned),
             body: body.to_owned(),
-            text: text::parse(body),
+            text: text::literal(body),
             link: link.map(|(record, source)| MessageLink {
                 record,
                 source,
@@ -148,7 +148,7 @@ impl World {
         if message.deleted_at.is_none() {
             message.version += 1;
             message.body = body.to_owned();
-            message.text = text::parse(body);
+            message.text = text::literal(body);
             message.edited_at = Some(at);
             self.log.push(Event::Updated(message.clone()));
         }

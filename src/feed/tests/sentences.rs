@@ -41,13 +41,13 @@ fn bodies(client: &Client) -> Vec<String> {
 }
 
 #[test]
-fn a_pending_message_shows_at_once_as_the_server_will_render_it() {
+fn a_pending_message_shows_at_once_as_it_was_typed() {
     let mut world = world();
     let mut client = open_client(&mut world);
     client.send("k", HERE, None, "Some **bold** words");
     let timeline = client.feed.timeline(HERE).unwrap();
     let item = &timeline.threads[0].root;
-    assert_eq!(item.text(), &crate::domain::text::parse("Some **bold** words"));
+    assert_eq!(item.text(), &crate::domain::text::literal("Some **bold** words"));
     assert_eq!(item.delivery(), Some(&Delivery::Sending));
     assert_eq!(client.others, [Effect::StoreOutbox]);
 }
