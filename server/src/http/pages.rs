@@ -3,7 +3,7 @@
 //! The crate `app` renders; here are the request's loader, its nonce and its Content-Security-Policy. A page that can't
 //! be rendered is a refusal like any other. No path or redirect is made of what a client sent: `app` names its own.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use app::{BoxFuture, Loader, Page, Rendered};
 use axum::{
@@ -16,6 +16,7 @@ use http::{HeaderValue, header};
 use postil::{
     backend::{
         caller::Credentials,
+        crypto::seal::Purpose,
         service::{ServiceError, Services},
     },
     clock::Timestamp,
@@ -47,7 +48,8 @@ async fn page(State(app): State<App>, request: Request) -> Result<Response, Refu
     let framing = framing(&app, &page).await?;
     let who = credentials::read(&parts, &app.config().web.origin)?;
     // What a query says about the company is a hint for the widget, no statement about the session.
-    let loader = RequestLoader { services: app.services().clone(), who: Credentials { company: None, ..who } };
+    let who = Credentials { company: None, ..who };
+    let loader = RequestLoader { services: app.services().clone(), who, company: OnceLock::new() };
     let nonce = app.random();
     match app::render(page, Arc::new(loader), &nonce, app.site().assets()).await.map_err(Refusal::of)? {
         Rendered::Redirect(path) => Ok(Redirect::to(&path).into_response()),
@@ -80,9 +82,16 @@ async fn framing_of(app: &App, company: CompanyId) -> Result<Framing, Refusal> {
 struct RequestLoader {
     services: Services,
     who: Credentials,
+    /// The company that the page is about, from the first answer on: a switch in another tab between two reads is a
+    /// refusal, not a page of two companies.
+    company: OnceLock<CompanyId>,
 }
 
 impl RequestLoader {
+    fn who(&self) -> Credentials {
+        Credentials { company: self.company.get().copied(), ..self.who.clone() }
+    }
+
     fn problem(&self, error: ServiceError) -> Problem {
         Refusal::from(error).problem(self.who.correlation)
     }
@@ -107,20 +116,36 @@ impl Loader for RequestLoader {
             if self.who.proof.is_none() {
                 return Ok(None);
             }
-            found(self.services.get_me(&self.who).await, Code::Unauthenticated).map_err(|error| self.problem(error))
+            let me = found(self.services.get_me(&self.who).await, Code::Unauthenticated);
+            let me = me.map_err(|error| self.problem(error))?;
+            if let Some(me) = &me {
+                // Asked twice, the first answer stands.
+                let _ = self.company.set(me.company_id);
+            }
+            Ok(me)
+        })
+    }
+
+    fn stream_cursor(&self) -> BoxFuture<'_, Result<Option<String>, Problem>> {
+        Box::pin(async {
+            let Some(company) = self.company.get().copied() else { return Ok(None) };
+            let tails = self.services.store().stream_tails(&[company]).await;
+            let tails = tails.map_err(|error| self.problem(error.into()))?;
+            let sealed = |seq| self.services.sealer().cursor(Purpose::EventCursor, company, seq);
+            Ok(tails.iter().find(|(of, _)| *of == company).map(|(_, seq)| sealed(seq)))
         })
     }
 
     fn conversations(&self) -> BoxFuture<'_, Result<ListPage<ConversationSummary>, Problem>> {
         Box::pin(async {
             let query = ListConversations::default();
-            self.services.list_conversations(&self.who, &query).await.map_err(|error| self.problem(error))
+            self.services.list_conversations(&self.who(), &query).await.map_err(|error| self.problem(error))
         })
     }
 
     fn conversation(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<ConversationDetail>, Problem>> {
         Box::pin(async move {
-            found(self.services.get_conversation(&self.who, id).await, Code::NotFound)
+            found(self.services.get_conversation(&self.who(), id).await, Code::NotFound)
                 .map_err(|error| self.problem(error))
         })
     }
@@ -128,11 +153,11 @@ impl Loader for RequestLoader {
     fn messages(&self, id: ConversationId) -> BoxFuture<'_, Result<MessagePage, Problem>> {
         Box::pin(async move {
             let query = ListMessages { conversation_id: Some(id), ..ListMessages::default() };
-            self.services.list_messages(&self.who, &query).await.map_err(|error| self.problem(error))
+            self.services.list_messages(&self.who(), &query).await.map_err(|error| self.problem(error))
         })
     }
 
     fn launcher(&self) -> BoxFuture<'_, Result<Launcher, Problem>> {
-        Box::pin(async { self.services.get_launcher(&self.who).await.map_err(|error| self.problem(error)) })
+        Box::pin(async { self.services.get_launcher(&self.who()).await.map_err(|error| self.problem(error)) })
     }
 }
