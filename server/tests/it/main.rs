@@ -8,6 +8,7 @@ mod attacks;
 mod catalogue;
 mod doors;
 mod harness;
-mod inbox;
+mod realtime;
+mod rest;
 mod sign_in;
 mod verdicts;

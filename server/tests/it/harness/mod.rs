@@ -3,7 +3,10 @@
 pub mod actor;
 pub mod attempt;
 pub mod house;
+pub mod proxy;
 pub mod scene;
+pub mod server;
+pub mod socket;
 
 use std::time::Duration;
 
@@ -14,10 +17,13 @@ use postil::{
 use sqlx::types::time::OffsetDateTime;
 use uuid::Uuid;
 
-pub use actor::{Actor, Company, Draft, Outcome, Record};
+pub use actor::{Actor, Company, Draft, Record};
 pub use attempt::{Attempt, Refusal};
 pub use house::{House, in_a_house};
+pub use proxy::Proxy;
 pub use scene::Scene;
+pub use server::{Ask, Client, Server};
+pub use socket::Socket;
 
 /// A fresh id.
 pub fn fresh_id() -> Uuid {
