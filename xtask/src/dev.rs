@@ -20,6 +20,8 @@ use crate::repo::{self, output, run};
 
 /// Below the range that Linux hands out to outgoing connections, so that a chosen port stays free between two starts.
 const PORT_RANGE: std::ops::Range<u16> = 15_400..19_400;
+/// The development server's.
+const DATABASE: &str = "postil";
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// PostgreSQL has several hundred connections to give: every integration test opens its own small pool.
 const PG_SETTINGS: &str = "\
@@ -124,7 +126,7 @@ impl Services {
 
     /// [`Self::env`] of the development server.
     pub fn dev_env(&self) -> Vec<(&'static str, String)> {
-        self.env("postil", self.redis_port, self.server_port)
+        self.env(DATABASE, self.redis_port, self.server_port)
     }
 
     /// Writes `.dev/env`, to be sourced by people and tools.
@@ -361,7 +363,7 @@ pub fn up() -> Result<Services> {
     services.start_redis()?;
     services.save()?;
     services.create_roles()?;
-    services.create_database("postil")?;
+    services.create_database(DATABASE)?;
     services.write_env()?;
     Ok(services)
 }
@@ -374,6 +376,13 @@ pub fn down() -> Result<()> {
         run(services.pg_ctl(&["-s", "-w", "-m", "fast", "stop"])?.stdout(Stdio::null()))?;
     }
     services.redis_at("redis", services.redis_port).stop()
+}
+
+/// Throws away what is in the development database, for instance after a migration that isn't released has changed.
+pub fn reset() -> Result<()> {
+    let services = up()?;
+    services.drop_database(DATABASE)?;
+    services.create_database(DATABASE)
 }
 
 /// Stops both and deletes their data, wherever it lies.

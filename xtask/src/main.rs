@@ -50,6 +50,8 @@ enum DevAction {
     Up,
     /// Stop both; the data stays
     Down,
+    /// Drop the database `postil` with everything in it and make it again, empty
+    Reset,
     /// Say what runs where; exits with 1 when something doesn't
     Status,
 }
@@ -77,6 +79,7 @@ fn run(task: Task) -> Result<()> {
             Ok(())
         }
         Task::Dev { action: DevAction::Down } => dev::down(),
+        Task::Dev { action: DevAction::Reset } => dev::reset(),
         Task::Dev { action: DevAction::Status } => dev::status(),
         Task::CheckWasm => wasm::check(),
         Task::Freshness(options) => freshness::check(options).map(|_| ()),
