@@ -126,14 +126,14 @@ struct As {
     person: Option<String>,
 }
 
-/// Who looks: as the address says, else as the page before this one said (a link in a message names no one), else whom
-/// this browser became last.
+/// Who looks: as the address says (whoever opens it becomes that person), else as the page before this one said (a link in
+/// a message names no one), else whom this browser became last.
 fn viewer(app: &App, headers: &HeaderMap, named: Option<&str>) -> Option<&'static seed::Person> {
-    let pass = Pass::read(headers, &app.config().secret);
     let before = headers.get(header::REFERER).and_then(|referer| referer.to_str().ok());
-    let before =
-        before.and_then(|referer| referer.split_once("as=")).map(|(_, rest)| rest.split('&').next().unwrap_or(rest));
-    [named, before].into_iter().flatten().find_map(|name| pass.person(name)).or_else(|| pass.latest())
+    let before = before.and_then(|referer| referer.split_once("?as=")).map(|(_, rest)| rest);
+    let known = |name: &str| seed::fixture().people.iter().find(|person| person.key == name);
+    let latest = || Pass::read(headers, &app.config().secret).latest();
+    [named, before].into_iter().flatten().find_map(known).or_else(latest)
 }
 
 /// The company of that name. What a client wrote goes no further: it may be anything.
@@ -178,10 +178,12 @@ async fn record(
         return Ok((StatusCode::FORBIDDEN, html(&app, page::stranger(company, person))).into_response());
     };
     let window = Window { company, person, member, postil: &app.config().web.origin };
-    Ok(match read(&app, company, person, &key, correlation).await? {
-        Some(record) => html(&app, window.record(&record)),
-        None => (StatusCode::FORBIDDEN, html(&app, window.no_access(&path))).into_response(),
-    })
+    let (status, page) = match read(&app, company, person, &key, correlation).await? {
+        Some(record) => (StatusCode::OK, window.record(&record)),
+        None => (StatusCode::FORBIDDEN, window.no_access(&path)),
+    };
+    let pass = Pass::read(&headers, &app.config().secret).with(person);
+    Ok((status, [(header::SET_COOKIE, pass.cookie(&app.config().secret))], html(&app, page)).into_response())
 }
 
 /// The record as `person` may see it: in a session of their own, got as the widget gets its session.

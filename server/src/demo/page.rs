@@ -59,7 +59,7 @@ pub fn door(postil: &Origin) -> String {
          Conti of Nordwerk Industries: both look at the invoice that is disputed between their companies. Open the \
          messages at the bottom right in both windows, and what one of them writes appears at the other.</p>\
          <form method=\"post\" action=\"/demo/sign-in\">{lists}</form>\
-         <p class=\"erp-note\">Each window stays the person that its address names. The full page is at \
+         <p class=\"erp-note\">Each window is the person whom its address names. The full page is at \
          <a href=\"{postil}/messages\">{postil}/messages</a>: sign in as {} with the password <code>{}</code>.</p></main>",
         escape(&fixture.people[0].email),
         escape(&fixture.password)
