@@ -21,7 +21,8 @@ use tokio_tungstenite::{
 
 use crate::tally::{Seen, Sends};
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+/// An open socket.
+pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// As much of a frame as counting needs.
 #[derive(Deserialize)]
@@ -71,7 +72,8 @@ pub enum Order {
     End,
 }
 
-async fn open(plan: &Plan, cursor: Option<&str>) -> Result<(Socket, String, bool)> {
+/// Opens a socket and says hello; the cursor of its welcome, and whether the stream goes on from `cursor`.
+pub async fn open(plan: &Plan, cursor: Option<&str>) -> Result<(Socket, String, bool)> {
     let _turn = plan.door.acquire().await?;
     let mut request = plan.address.as_str().into_client_request()?;
     let headers = request.headers_mut();

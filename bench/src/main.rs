@@ -10,6 +10,7 @@ mod pgbench;
 mod run;
 mod send;
 mod tally;
+mod walls;
 mod world;
 
 use std::io::Write as _;
@@ -98,9 +99,9 @@ pub fn say(line: impl core::fmt::Display) -> Result<()> {
 #[tokio::main]
 async fn main() -> Result<()> {
     let Cli { places, command } = Cli::parse();
-    let (size, pgbench) = match command {
-        Command::Smoke => (Size { sockets: 48, rooms: 6, rate: 25, seconds: 6, cut: 8, closed: 0, pid: None }, false),
-        Command::Load { size, pgbench } => (size, pgbench),
+    let (size, pgbench, walls) = match command {
+        Command::Smoke => (Size { sockets: 48, rooms: 6, rate: 25, seconds: 6, cut: 8, closed: 0, pid: None }, false, true),
+        Command::Load { size, pgbench } => (size, pgbench, false),
     };
     ensure!(size.rooms > 1 && size.sockets >= 2 * size.rooms, "at least two rooms, and two people in each");
     let world = world::World::make(&places.database_url, size.sockets, size.rooms).await?;
@@ -115,5 +116,8 @@ async fn main() -> Result<()> {
         }
     }
     ensure!(outcome.is_clean(), "deliveries went wrong");
+    if walls {
+        walls::check(&places, &world).await?;
+    }
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::{
     client::{self, Order, Plan},
     memory, say, send,
     tally::{Seen, Sends, percentile_ms},
-    world::World,
+    world::{Person, World},
 };
 
 /// Sockets that connect at the same time.
@@ -136,6 +136,19 @@ fn add(total: &mut Seen, one: Seen) {
     total.latencies.extend(one.latencies);
 }
 
+/// What `person`'s socket needs to know.
+pub fn plan(url: &str, world: &World, person: &Person, sends: &Arc<Sends>, door: &Arc<Semaphore>) -> Plan {
+    Plan {
+        address: format!("{}/api/v1/realtime", url.replacen("http", "ws", 1)),
+        origin: url.to_owned(),
+        token: person.token.clone(),
+        company: world.companies[person.company],
+        room: world.rooms[person.room].conversation,
+        sends: Arc::clone(sends),
+        door: Arc::clone(door),
+    }
+}
+
 async fn connect(places: &Places, world: &World, sends: &Arc<Sends>) -> Result<Crowd> {
     let mut sockets = JoinSet::new();
     let (ready, mut welcomes) = mpsc::channel(world.people.len());
@@ -146,15 +159,7 @@ async fn connect(places: &Places, world: &World, sends: &Arc<Sends>) -> Result<C
     for person in &world.people {
         let (cut, cuttable) = mpsc::channel(1);
         cuts.push(cut);
-        let plan = Plan {
-            address: format!("{}/api/v1/realtime", url.replacen("http", "ws", 1)),
-            origin: url.to_owned(),
-            token: person.token.clone(),
-            company: world.companies[person.company],
-            room: world.rooms[person.room].conversation,
-            sends: Arc::clone(sends),
-            door: Arc::clone(&door),
-        };
+        let plan = plan(url, world, person, sends, &door);
         sockets.spawn(client::listen(plan, ready.clone(), cuttable, listen.clone()));
     }
     drop(ready);
