@@ -22,11 +22,11 @@ CREATE FUNCTION app.company_id() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
 AS $$ SELECT nullif(current_setting('app.company_id', true), '')::uuid $$;
 
 -- Sets both for the present transaction. Always local: a session-wide setting would leak to the next user of the connection.
-CREATE FUNCTION app.enter(p_user uuid, p_company uuid) RETURNS void LANGUAGE plpgsql VOLATILE
+-- One expression, so that PostgreSQL inlines it. What it returns is of no use.
+CREATE FUNCTION app.enter(p_user uuid, p_company uuid) RETURNS text LANGUAGE sql VOLATILE
 AS $$
-BEGIN
-    PERFORM set_config('app.user_id', coalesce(p_user::text, ''), true), set_config('app.company_id', coalesce(p_company::text, ''), true);
-END $$;
+    SELECT set_config('app.user_id', coalesce(p_user::text, ''), true) || set_config('app.company_id', coalesce(p_company::text, ''), true)
+$$;
 
 CREATE TABLE companies (
     id              uuid PRIMARY KEY,

@@ -98,6 +98,7 @@ CREATE FUNCTION app.message_send(
 AS $$
 #variable_conflict use_column
 DECLARE
+    v_entered text;
     v_done record;
     v_parent record;
     v_conversation record;
@@ -114,7 +115,7 @@ DECLARE
     v_legal uuid;
     v_message public.message_rows;
 BEGIN
-    PERFORM app.enter(p_user, p_company);
+    v_entered := app.enter(p_user, p_company);
 
     SELECT k.request_hash, k.message_id INTO v_done FROM public.idempotency_keys k
     WHERE k.company_id = p_company AND k.user_id = p_user AND k.key = p_key;
