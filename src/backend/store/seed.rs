@@ -21,7 +21,7 @@ use crate::{
         token::{Token, sha256},
     },
     clock::{Clock, IdSource, Timestamp},
-    domain::{RecordKey, conversation::ConversationKind, text},
+    domain::{RecordKey, conversation::ConversationKind},
     ids::{ApiKeyId, CompanyId, ConversationId, DepartmentId, MessageId, ProjectId, UserId},
 };
 
@@ -1011,7 +1011,10 @@ mod tests {
     use super::*;
     use crate::{
         access::{Action, Resource, Subject, decide},
-        domain::{MessageBody, Title, text::Inline},
+        domain::{
+            MessageBody, Title,
+            text::{self, Inline},
+        },
         limits,
     };
 
