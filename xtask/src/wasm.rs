@@ -139,13 +139,17 @@ pub fn check() -> Result<()> {
     let toolchain = toolchain()?;
     let clippy = toolchain.is_none() && output(cargo_for(toolchain).args(["clippy", "--version"])).is_ok();
     step("postil without features, for the browser", || {
-        run(cargo_for(toolchain).args(["check", "--quiet", "--package", "postil"]).args(shared_arguments()))
+        let mut command = cargo_for(toolchain);
+        command.args(["check", "--quiet", "--package", "postil"]).args(shared_arguments());
+        small_std(&mut command, toolchain)?;
+        run(&mut command)
     })?;
     step("frontend, for the browser", || {
         let mut command = cargo_for(toolchain);
         command
             .args([if clippy { "clippy" } else { "check" }, "--quiet", "--package", "frontend"])
             .args(shared_arguments());
+        small_std(&mut command, toolchain)?;
         if clippy {
             command.args(["--", "-D", "warnings"]);
         }
@@ -161,8 +165,10 @@ fn shared_arguments() -> [String; 6] {
 
 /// Compiles `frontend` and returns the raw module.
 fn compile(options: Options) -> Result<Vec<u8>> {
-    let mut command = cargo_for(toolchain()?);
+    let toolchain = toolchain()?;
+    let mut command = cargo_for(toolchain);
     command.args(["build", "--package", "frontend", "--lib", "--message-format=json-render-diagnostics"]);
+    small_std(&mut command, toolchain)?;
     let mut arguments = shared_arguments();
     if options.dev {
         "dev".clone_into(&mut arguments[3]);
@@ -357,6 +363,20 @@ fn cargo_for(toolchain: Option<&str>) -> Command {
     let mut command = with_toolchain(command, toolchain);
     command.current_dir(repo::root());
     command
+}
+
+/// The standard library made small, where its source is there: a panic in the browser stops the module with or without a
+/// message, and the code that writes such messages is an eighth of the bundle. Elsewhere the usual library is used, and the
+/// bundle is larger by that.
+fn small_std(command: &mut Command, toolchain: Option<&str>) -> Result<()> {
+    let sysroot = output(with_toolchain(Command::new("rustc"), toolchain).args(["--print", "sysroot"]))?;
+    if Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/std/Cargo.toml").exists() {
+        command
+            .args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"])
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("RUSTFLAGS", "-Zunstable-options -Cpanic=immediate-abort");
+    }
+    Ok(())
 }
 
 /// `cargo xtask` itself runs under the usual toolchain, whose environment must not reach the other one.
