@@ -6,7 +6,6 @@ use postil::{
     feed::Failure,
     wire::{Code, EmbedSession, Me},
 };
-use wasm_bindgen_futures::spawn_local;
 
 use crate::{
     net::{
@@ -43,7 +42,7 @@ pub fn root(seed: Seed, widget: bool) -> Node {
     };
     let seed = StoredValue::new(Some(seed));
     let key = Memo::new(move |_| shell.session_key());
-    Effect::new(move |_| start(shell));
+    dom::effect(move || start(shell));
     let said = |urgency: &'static str, line: RwSignal<String>| {
         div("visually-hidden").attr("aria-live", urgency).test_id(urgency).live(move || line.get())
     };
@@ -134,7 +133,7 @@ fn tick(shell: Shell) {
 
 /// Finds out who is signed in.
 fn identify(shell: Shell) {
-    spawn_local(async move {
+    dom::spawn(async move {
         let session = if shell.surface == Surface::Embedded {
             match boot::session().await.and_then(|text| serde_json::from_str::<EmbedSession>(&text).ok()) {
                 Some(embedded) => {

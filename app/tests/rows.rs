@@ -2,7 +2,7 @@
 
 mod sample;
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use app::{
     Loader,
@@ -50,12 +50,11 @@ fn feed() -> Feed {
 
 fn shown(collapsed: &[MessageId], reply_to: Option<MessageId>) -> Vec<Row> {
     let feed = feed();
-    let collapsed: HashSet<_> = collapsed.iter().copied().collect();
     let timeline = feed.timeline(conversation(INVOICE)).expect("the conversation is open");
     let lens = Lens {
         viewer: feed.viewer(),
         can: feed.conversation(conversation(INVOICE)).and_then(|view| view.can),
-        collapsed: &collapsed,
+        collapsed,
         reply_to,
         divider: 8,
         clock: Clock { now: Sample { signed_in: true }.now(), local: false },

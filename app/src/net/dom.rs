@@ -1,5 +1,7 @@
 //! Small helpers around the browser's objects.
 
+use std::pin::Pin;
+
 use leptos::prelude::*;
 use postil::clock::Timestamp;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
@@ -51,11 +53,28 @@ pub fn utc_offset_min(at: Timestamp) -> i64 {
 
 /// Runs `task` after some milliseconds, unless the page is gone by then.
 pub fn after(ms: u32, task: impl FnOnce() + 'static) {
+    after_boxed(ms, Box::new(task));
+}
+
+/// Not generic: the way into JavaScript is long, and every copy of it travels.
+fn after_boxed(ms: u32, task: Box<dyn FnOnce()>) {
     let task = Closure::once_into_js(task);
     if let Some(window) = window() {
         let ms = i32::try_from(ms).unwrap_or(i32::MAX);
         let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(task.unchecked_ref(), ms);
     }
+}
+
+/// Runs a future to its end.
+pub fn spawn(task: impl Future<Output = ()> + 'static) {
+    let task: Pin<Box<dyn Future<Output = ()>>> = Box::pin(task);
+    wasm_bindgen_futures::spawn_local(task);
+}
+
+/// Runs `act` now and whenever a signal that it read changes; never on the server.
+pub fn effect(act: impl FnMut() + 'static) {
+    let mut act: Box<dyn FnMut()> = Box::new(act);
+    Effect::new(move |_| act());
 }
 
 /// A number from 0 up to `bound`, for jitter.
@@ -151,4 +170,10 @@ pub fn focus_id(id: &str) {
     if let Some(element) = document().and_then(|document| document.get_element_by_id(id)?.dyn_into::<HtmlElement>().ok()) {
         let _ = element.focus();
     }
+}
+
+/// In lower case, by the browser: it has the tables already.
+#[must_use]
+pub fn lower_case(text: &str) -> String {
+    js_sys::JsString::from(text).to_lower_case().into()
 }

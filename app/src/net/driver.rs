@@ -8,7 +8,6 @@ use postil::{
     wire::{EditMessage, MarkRead, SendMessage, SendReply},
 };
 use serde::de::DeserializeOwned;
-use wasm_bindgen_futures::spawn_local;
 
 use super::{
     api::{self, Call, encoded},
@@ -80,7 +79,7 @@ pub fn run(scope: Scope, effect: Effect) {
 
 /// Asks, and applies what becomes of the answer. Answers of a company that was left find no feed.
 fn ask_for<T: DeserializeOwned + 'static>(scope: Scope, call: Call, input: impl FnOnce(Result<T, Failure>) -> Input + 'static) {
-    spawn_local(async move {
+    dom::spawn(async move {
         let answer = api::call(scope.shell, Some(scope.company), call).await;
         scope.apply(input(answer));
     });

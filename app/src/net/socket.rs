@@ -13,7 +13,6 @@ use postil::{
     wire::{ClientFrame, CloseCode, Heartbeat, HeartbeatAck, PresenceList, RealtimeTicket, ServerFrame},
 };
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use wasm_bindgen_futures::spawn_local;
 use web_sys::{CloseEvent, MessageEvent, WebSocket};
 
 use super::{
@@ -165,7 +164,7 @@ impl Link {
         self.attempt.set(attempt);
         self.socket.replace(None);
         let link = Rc::clone(self);
-        spawn_local(async move {
+        dom::spawn(async move {
             let mut ticket = None;
             if api::has_bearer() {
                 let call = Call::send("POST", "/realtime/ticket", &());
@@ -273,7 +272,7 @@ impl Link {
         }
         self.scope.apply(Input::Poll);
         let (scope, link) = (self.scope, Rc::clone(self));
-        spawn_local(async move {
+        dom::spawn(async move {
             let beat = Heartbeat { connection_id: link.connection, active: scope.shell.looking.get_untracked() };
             let _ = api::call::<HeartbeatAck>(scope.shell, Some(scope.company), Call::send("POST", "/presence/heartbeat", &beat)).await;
             let (ids, ask) = {

@@ -2,12 +2,12 @@
 //!
 //! gloo-storage panics when local storage is missing or blocked, so it is only called after a probe.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::cell::RefCell;
 
 use gloo_storage::{LocalStorage, Storage as _};
 
 thread_local! {
-    static MEMORY: RefCell<HashMap<String, String>> = RefCell::new(HashMap::new());
+    static MEMORY: RefCell<Vec<(String, String)>> = const { RefCell::new(Vec::new()) };
     static ALLOWED: bool = probe();
 }
 
@@ -24,13 +24,14 @@ fn allowed() -> bool {
 /// What is stored under `key`.
 #[must_use]
 pub fn get(key: &str) -> Option<String> {
-    if allowed() { LocalStorage::raw().get_item(key).ok()? } else { MEMORY.with_borrow(|memory| memory.get(key).cloned()) }
+    if allowed() { LocalStorage::raw().get_item(key).ok()? } else { MEMORY.with_borrow(|memory| memory.iter().find(|(of, _)| of == key).map(|(_, value)| value.clone())) }
 }
 
 /// Stores `value`, or keeps it in memory when storage is full.
 pub fn set(key: &str, value: &str) {
     if !(allowed() && LocalStorage::raw().set_item(key, value).is_ok()) {
-        MEMORY.with_borrow_mut(|memory| memory.insert(key.to_owned(), value.to_owned()));
+        forget(key);
+        MEMORY.with_borrow_mut(|memory| memory.push((key.to_owned(), value.to_owned())));
     }
 }
 
@@ -39,12 +40,16 @@ pub fn remove(key: &str) {
     if allowed() {
         LocalStorage::delete(key);
     }
-    MEMORY.with_borrow_mut(|memory| memory.remove(key));
+    forget(key);
+}
+
+fn forget(key: &str) {
+    MEMORY.with_borrow_mut(|memory| memory.retain(|(of, _)| of != key));
 }
 
 /// Forgets every key that begins with `prefix` and fits.
 pub fn remove_where(prefix: &str, fits: impl Fn(&str) -> bool) {
-    let mut keys: Vec<String> = MEMORY.with_borrow(|memory| memory.keys().cloned().collect());
+    let mut keys: Vec<String> = MEMORY.with_borrow(|memory| memory.iter().map(|(key, _)| key.clone()).collect());
     if allowed() {
         let storage = LocalStorage::raw();
         keys.extend((0..LocalStorage::length()).filter_map(|at| storage.key(at).ok().flatten()));

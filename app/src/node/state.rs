@@ -283,13 +283,17 @@ impl EachState {
         // Rows belong to where the list stands, not to one run of the effect below, which would end them with the next.
         let home = Owner::current().unwrap_or_default();
         let run = move |standing: Option<Vec<Row>>| {
-            let mut standing = standing.unwrap_or_default();
+            let mut standing: Vec<Option<Row>> = standing.unwrap_or_default().into_iter().map(Some).collect();
+            let mut from = 0;
             let wanted = keys();
             let parent = marker.parent_node();
             let mut rows = Vec::with_capacity(wanted.len());
             for key in wanted {
-                rows.push(match standing.iter().position(|row| row.key == key) {
-                    Some(at) => standing.swap_remove(at),
+                // Rows mostly keep their order: the search goes on where the last one ended.
+                let at = (from..standing.len()).chain(0..from).find(|at| standing[*at].as_ref().is_some_and(|row| row.key == key));
+                from = at.map_or(from, |at| at + 1);
+                rows.push(match at.and_then(|at| standing[at].take()) {
+                    Some(row) => row,
                     None => {
                         let owner = home.with(Owner::new);
                         let state = owner.with(|| untrack(|| State::build(row(key))));
@@ -297,7 +301,7 @@ impl EachState {
                     }
                 });
             }
-            for mut gone in standing {
+            for mut gone in standing.into_iter().flatten() {
                 gone.state.unmount();
                 gone.owner.cleanup();
             }

@@ -1,17 +1,16 @@
 //! Record chips. What can be opened looks like it; what may not be seen has a lock, no name, and nothing to click.
 
-use leptos::prelude::*;
+
 use postil::{
     domain::{RecordKey, RecordKind},
     wire::{LinkedRecord, MessageLink},
 };
-use wasm_bindgen_futures::spawn_local;
 
 use super::icon;
 use crate::{
     net::{
         api::{self, Call, encoded},
-        boot, driver,
+        boot, dom, driver,
     },
     node::{Element, Node, button, el, live, span},
     state::{Scope, Surface, chips::ChipState, words},
@@ -65,7 +64,7 @@ pub fn subject(scope: Scope, record: &LinkedRecord) -> Node {
 
 fn want(scope: Scope, key: &RecordKey) {
     let key = key.clone();
-    Effect::new(move || scope.chips.want(scope, &key));
+    dom::effect(move || scope.chips.want(scope, &key));
 }
 
 /// What it was then and is now, if that differs.
@@ -113,7 +112,7 @@ fn restricted(kind: RecordKind, class: &'static str) -> Node {
 
 /// Asks the host to show the record, if it may still be seen now.
 fn open(scope: Scope, key: RecordKey) {
-    spawn_local(async move {
+    dom::spawn(async move {
         let call = Call::get(format!("/records/{}/{}", key.kind, encoded(key.id.as_str())));
         match api::call::<LinkedRecord>(scope.shell, Some(scope.company), call).await {
             Ok(record) => boot::navigate(&key, record.url.as_deref()),

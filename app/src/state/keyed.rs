@@ -1,9 +1,6 @@
 //! Lists whose rows stay on screen while they change: a key says which row, a cell holds what it shows.
 
-use std::{
-    collections::HashMap,
-    hash::{DefaultHasher, Hash, Hasher as _},
-};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use leptos::prelude::*;
 
@@ -18,7 +15,7 @@ pub fn key(of: &impl Hash) -> u64 {
 /// Keys in order, and a cell for each. Only cells that differ tell their views.
 pub struct Keyed<V: 'static> {
     keys: RwSignal<Vec<u64>>,
-    cells: StoredValue<HashMap<u64, ArcRwSignal<V>>>,
+    cells: StoredValue<Vec<(u64, ArcRwSignal<V>)>>,
 }
 
 impl<V: 'static> Clone for Keyed<V> {
@@ -33,7 +30,7 @@ impl<V: PartialEq + Send + Sync + 'static> Keyed<V> {
     /// With these rows.
     #[must_use]
     pub fn new(rows: Vec<(u64, V)>) -> Self {
-        let keyed = Self { keys: RwSignal::new(Vec::new()), cells: StoredValue::new(HashMap::new()) };
+        let keyed = Self { keys: RwSignal::new(Vec::new()), cells: StoredValue::new(Vec::new()) };
         keyed.update(rows);
         keyed
     }
@@ -42,24 +39,24 @@ impl<V: PartialEq + Send + Sync + 'static> Keyed<V> {
     pub fn update(self, rows: Vec<(u64, V)>) {
         let mut keys = Vec::with_capacity(rows.len());
         let Some(changed) = self.cells.try_update_value(|cells| {
+            // Sorted by key, which is a hash: found by halves, without a table of its own.
             let mut former = core::mem::take(cells);
             let mut changed = Vec::new();
             for (key, value) in rows {
                 // A key twice would put one node into two places: the first stays.
-                if cells.contains_key(&key) {
-                    continue;
-                }
-                let cell = match former.remove(&key) {
-                    Some(cell) => {
+                let Err(place) = cells.binary_search_by_key(&key, |(of, _)| *of) else { continue };
+                let cell = match former.binary_search_by_key(&key, |(of, _)| *of) {
+                    Ok(at) => {
+                        let cell = former.remove(at).1;
                         if cell.with_untracked(|shown| *shown != value) {
                             changed.push((cell.clone(), value));
                         }
                         cell
                     }
-                    None => ArcRwSignal::new(value),
+                    Err(_) => ArcRwSignal::new(value),
                 };
                 keys.push(key);
-                cells.insert(key, cell);
+                cells.insert(place, (key, cell));
             }
             changed
         }) else {
@@ -82,6 +79,6 @@ impl<V: PartialEq + Send + Sync + 'static> Keyed<V> {
     /// The cell of a key that was just named by [`Self::keys`].
     #[must_use]
     pub fn cell(self, key: u64) -> Option<ArcRwSignal<V>> {
-        self.cells.with_value(|cells| cells.get(&key).cloned())
+        self.cells.with_value(|cells| cells.binary_search_by_key(&key, |(of, _)| *of).ok().map(|at| cells[at].1.clone()))
     }
 }

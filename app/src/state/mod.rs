@@ -78,10 +78,15 @@ pub struct Shell {
 impl Shell {
     /// Names the session's state for the root view: it is built anew when this changes, and only then.
     #[must_use]
-    pub fn session_key(self) -> String {
+    pub fn session_key(self) -> u64 {
         self.session.with(|session| match session {
-            Session::In(me) => format!("{}:{}", me.company_id, me.context_epoch),
-            other => format!("{other:?}"),
+            Session::In(me) => keyed::key(&(me.company_id, me.context_epoch)),
+            Session::Waiting => 0,
+            Session::SignedOut => 1,
+            Session::Revoked(_) => 2,
+            Session::Locked { to, .. } => 3 + u64::from(to.is_some()),
+            Session::Switching(_) => 5,
+            Session::Failed(_) => 6,
         })
     }
 

@@ -1,8 +1,6 @@
 //! The rows of an open conversation: threads, laid flat in the order in which they are shown. Pure, so that what is on
 //! screen can be tested without a browser.
 
-use std::collections::HashSet;
-
 use postil::{
     clock::Timestamp,
     domain::{LinkSource, text::Document},
@@ -121,7 +119,7 @@ pub struct Lens<'a> {
     /// What they may do.
     pub can: Option<ConversationRights>,
     /// Branches that are collapsed.
-    pub collapsed: &'a HashSet<MessageId>,
+    pub collapsed: &'a [MessageId],
     /// The message that is being answered.
     pub reply_to: Option<MessageId>,
     /// Position up to which the viewer had read when they opened the conversation.

@@ -1,7 +1,5 @@
 //! Everything that belongs to one person in one company and epoch. Dropped whole on a switch.
 
-use std::collections::HashSet;
-
 use leptos::prelude::*;
 use postil::{
     domain::RecordKey,
@@ -36,7 +34,7 @@ pub struct Ui {
     /// The message that is being edited.
     pub editing: RwSignal<Option<MessageId>>,
     /// Branches that are collapsed.
-    pub collapsed: RwSignal<HashSet<MessageId>>,
+    pub collapsed: RwSignal<Vec<MessageId>>,
     /// What is open over the panel.
     pub dialog: RwSignal<Option<Dialog>>,
     /// Position up to which the viewer had read when they opened the conversation.
@@ -94,7 +92,7 @@ impl Scope {
                 unread_only: RwSignal::new(false),
                 reply_to: RwSignal::new(None),
                 editing: RwSignal::new(None),
-                collapsed: RwSignal::new(HashSet::new()),
+                collapsed: RwSignal::new(Vec::new()),
                 dialog: RwSignal::new(None),
                 divider: RwSignal::new(divider),
             },
@@ -192,7 +190,7 @@ impl Scope {
         self.ui.divider.set(read_seq.unwrap_or(i64::MAX));
         self.ui.reply_to.set(None);
         self.ui.editing.set(None);
-        self.ui.collapsed.update(HashSet::clear);
+        self.ui.collapsed.set(Vec::new());
         self.ui.open.set(Some(conversation));
         self.apply(Input::ConversationOpened { conversation });
     }

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use postil::{
     domain::{BoundError, ConversationKind, MessageBody, RecordKey},
-    feed::{Feed, Input},
+    feed::Input,
     ids::{ConversationId, MessageId},
     limits,
 };
@@ -178,21 +178,18 @@ fn editor(scope: Scope, conversation: ConversationId, target: Target) -> Node {
         linked: RwSignal::new(None),
         area: dom::slot(),
     };
-    Effect::new(move |_| begin(editor));
-    let info = Memo::new(move |_| scope.with(|feed| info(feed, conversation)));
-    let external = move || info.with(|info| info.as_ref().is_some_and(|info| info.2));
+    dom::effect(move || begin(editor));
+    let external = move || scope.with(|feed| feed.conversation(conversation).is_some_and(|view| view.has_external));
+    let title = move || scope.with(|feed| feed.conversation(conversation).map(|view| view.title.to_owned()).unwrap_or_default());
     let inline = if target == Target::New { " talk-composer" } else { " inline" };
     let class = move || format!("composer{inline}{}", if external() { " external" } else { "" });
     let company = scope.me(company_name);
-    let place = {
-        let company = company.clone();
-        move || format!("{} · {company}", info.with(|info| info.as_ref().map(|info| info.0.clone()).unwrap_or_default()))
-    };
+    let place = move || format!("{} · {company}", title());
     let name = target_name(scope, target);
     let label = {
         let name = name.clone();
         move || match target {
-            Target::New => format!("Message to {}", info.with(|info| info.as_ref().map(|info| info.0.clone()).unwrap_or_default())),
+            Target::New => format!("Message to {}", title()),
             Target::Reply(_) => format!("Reply to {name}"),
             Target::Edit(_) => "Edit message".to_owned(),
         }
@@ -247,11 +244,6 @@ fn editor(scope: Scope, conversation: ConversationId, target: Target) -> Node {
         editor.send();
     };
     el("form", "").class_live(class).on("submit", send).child(frame).into()
-}
-
-/// Title, kind, and whether a guest reads along.
-fn info(feed: &Feed, id: ConversationId) -> Option<(String, ConversationKind, bool)> {
-    feed.conversation(id).map(|view| (view.title.to_owned(), view.kind, view.has_external))
 }
 
 fn target_name(scope: Scope, target: Target) -> String {

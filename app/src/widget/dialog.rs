@@ -28,7 +28,7 @@ pub fn dialogs(scope: Scope) -> Node {
 #[must_use]
 pub fn frame(scope: Scope, title: &'static str, body: Vec<Node>) -> Node {
     let slot = dom::slot();
-    Effect::new(move |_| {
+    dom::effect(move || {
         if let Some(dialog) = dom::held::<HtmlDialogElement>(slot).filter(|dialog| !dialog.open()) {
             let _ = dialog.show_modal();
         }

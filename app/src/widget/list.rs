@@ -83,7 +83,7 @@ pub fn list(scope: Scope) -> Node {
             .collect::<Vec<_>>()
     };
     let keyed = Keyed::new(scope.read(|feed| rows(feed, false, None)));
-    Effect::new(move |_| {
+    dom::effect(move || {
         let (unread_only, open) = (ui.unread_only.get(), ui.open.get());
         keyed.update(scope.with(|feed| rows(feed, unread_only, open)));
     });
@@ -91,7 +91,7 @@ pub fn list(scope: Scope) -> Node {
     // One stop for the tab key: the open conversation, else the first; arrows go on from there.
     let stop = Memo::new(move |_| {
         let keys = keyed.keys();
-        ui.open.get().map(|open| key(&open)).filter(|open| keys.contains(open)).or_else(|| keys.first().copied())
+        ui.open.get().map(|open| key(&open)).filter(|open| keys.contains(open)).or_else(|| keys.first().copied()).unwrap_or(0)
     });
     let filter = move |label: &'static str, unread_only: bool| {
         button("filter", move || ui.unread_only.set(unread_only))
@@ -144,7 +144,7 @@ fn nothing(scope: Scope) -> Node {
 
 /// The record on the host's screen: its conversation is one click away.
 fn about(scope: Scope, wrong: RwSignal<Option<String>>) -> Node {
-    Effect::new(move |_| {
+    dom::effect(move || {
         if let Some(key) = scope.host_record() {
             scope.chips.want(scope, &key);
         }
@@ -158,17 +158,15 @@ fn about(scope: Scope, wrong: RwSignal<Option<String>>) -> Node {
     })
 }
 
-fn entry(scope: Scope, keyed: Keyed<Row>, stop: Memo<Option<u64>>, key: u64) -> Node {
+fn entry(scope: Scope, keyed: Keyed<Row>, stop: Memo<u64>, key: u64) -> Node {
     let Some(cell) = keyed.cell(key) else { return Node::Empty };
     let id = cell.with_untracked(|row| row.id);
     let (of_class, of_face) = (cell.clone(), cell.clone());
-    // A new face would lose its presence for a moment: it is made anew only when it is another's.
-    let face = Memo::new(move |_| of_face.with(|row| (row.kind, row.record, row.other.clone())));
     let row = button("", move || scope.open(id))
         .class_live(move || if of_class.with(|row| row.unread.0 > 0) { "row unread" } else { "row" })
         .attr_live("aria-current", move || (scope.ui.open.get() == Some(id)).then_some("true"))
-        .attr_live("tabindex", move || Some(if stop.get() == Some(key) { "0" } else { "-1" }))
-        .live(move || face.with(|(kind, record, other)| face::of_conversation(scope, *kind, *record, other.as_ref())))
+        .attr_live("tabindex", move || Some(if stop.get() == key { "0" } else { "-1" }))
+        .live(move || of_face.with(|row| face::of_conversation(scope, row.kind, row.record, row.other.as_ref())))
         .child(span("row-main").live(move || cell.with(|row| main(scope, row))));
     el("li", "").child(row).into()
 }

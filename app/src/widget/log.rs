@@ -1,7 +1,5 @@
 //! The log of a conversation: rows that stay in place, scroll that does not jump.
 
-use std::collections::HashSet;
-
 use leptos::prelude::*;
 use postil::{
     feed::{Feed, Input},
@@ -51,29 +49,34 @@ fn current(scope: Scope, id: ConversationId, feed: &Feed) -> Vec<(u64, Row)> {
 pub fn log(scope: Scope, id: ConversationId) -> Node {
     let node = dom::slot();
     let keyed = Keyed::new(untrack(|| scope.read(|feed| current(scope, id, feed))));
-    let older = Memo::new(move |_| scope.with(|feed| feed.timeline(id).map_or((false, false), |timeline| (timeline.older, timeline.loading_older))));
+    // 0: this is the beginning; 1: there is more; 2: it is on its way.
+    let older = Memo::new(move |_| {
+        scope.with(|feed| feed.timeline(id).map_or(0, |timeline| u16::from(timeline.older) + u16::from(timeline.older && timeline.loading_older)))
+    });
     let unread = Memo::new(move |_| scope.with(|feed| feed.conversation(id).map_or(0, |view| view.unread.0)));
     let following = RwSignal::new(true);
-    let seen = StoredValue::new(HashSet::<i64>::new());
+    let seen = StoredValue::new(Vec::<i64>::new());
     let look = move || reading::look(scope, id, node, seen);
 
-    Effect::new(move |before: Option<bool>| {
+    let mut before = None;
+    dom::effect(move || {
         let rows = scope.with(|feed| current(scope, id, feed));
         // An own message just sent is followed wherever the log stands.
-        let sent = matches!(rows.last(), Some((_, Row::Message(row))) if row.seq.is_none()) && before == Some(false);
+        let pending = matches!(rows.last(), Some((_, Row::Message(row))) if row.seq.is_none());
+        let (first, sent) = (before.is_none(), pending && before == Some(false));
+        before = Some(pending);
         let follow = following.get_untracked() || sent;
         keyed.update(rows);
         dom::after(0, move || {
-            if before.is_none() {
+            if first {
                 begin(node);
             } else if follow {
                 to_end(node);
             }
             look();
         });
-        sent
     });
-    Effect::new(move |_| {
+    dom::effect(move || {
         if scope.shell.looking.get() {
             dom::after(200, look);
         }
@@ -84,15 +87,16 @@ pub fn log(scope: Scope, id: ConversationId) -> Node {
         if following.get_untracked() != near {
             following.set(near);
         }
-        if log.scroll_top() < 160 && older.get_untracked() == (true, false) {
+        if log.scroll_top() < 160 && older.get_untracked() == 1 {
             scope.apply(Input::OlderWanted { conversation: id });
         }
         look();
     };
     let title = scope.read(|feed| feed.conversation(id).map(|view| format!("Messages: {}", view.title)));
     let more = move || {
-        older.get().0.then(|| {
-            let loading = older.get().1;
+        let older = older.get();
+        (older > 0).then(|| {
+            let loading = older == 2;
             let load = button("link", move || scope.apply(Input::OlderWanted { conversation: id }));
             let text = if loading { "Loading" } else { "Older messages" };
             div("more").child(load.attr_if("disabled", loading.then_some("")).child(text))

@@ -28,21 +28,31 @@ fn node_id(id: MessageId) -> String {
     format!("m-{id}")
 }
 
+/// What a message's cell holds.
+#[derive(Clone)]
+struct Shown(ArcRwSignal<Row>);
+
+impl Shown {
+    fn with<R>(&self, read: impl FnOnce(&MessageRow) -> R) -> R {
+        self.0.with(|row| match row {
+            Row::Message(row) => read(row),
+            _ => unreachable!("a message's key names a message"),
+        })
+    }
+}
+
 /// A message. Its node stays while what it shows changes.
 #[must_use]
 pub fn message(scope: Scope, conversation: ConversationId, cell: ArcRwSignal<Row>) -> Node {
-    let read = move || {
-        cell.with(|row| match row {
-            Row::Message(row) => (**row).clone(),
-            _ => unreachable!("a message's key names a message"),
-        })
-    };
-    let row = Memo::new(move |_| read());
-    let class = move || row.with(class);
-    let seq = move || row.with(|row| row.seq.map(|seq| seq.to_string()));
-    let node = move || row.with(|row| row.id.map(node_id));
-    let label = move || row.with(|row| label(scope, row));
-    let editing = Memo::new(move |_| row.with(|row| row.id).filter(|id| scope.ui.editing.get() == Some(*id)));
+    let row = Shown(cell);
+    let (of_class, of_node, of_seq, of_label) = (row.clone(), row.clone(), row.clone(), row.clone());
+    let (of_face, of_head, of_body, of_foot, of_actions, of_editing) =
+        (row.clone(), row.clone(), row.clone(), row.clone(), row.clone(), row);
+    let class = move || of_class.with(class);
+    let seq = move || of_seq.with(|row| row.seq.map(|seq| seq.to_string()));
+    let node = move || of_node.with(|row| row.id.map(node_id));
+    let label = move || of_label.with(|row| label(scope, row));
+    let editing = Memo::new(move |_| u16::from(of_editing.with(|row| row.id).is_some_and(|id| scope.ui.editing.get() == Some(id))));
     el("article", "")
         .class_live(class)
         .attr_live("id", node)
@@ -50,17 +60,17 @@ pub fn message(scope: Scope, conversation: ConversationId, cell: ArcRwSignal<Row
         .attr("tabindex", "-1")
         .attr_live("aria-label", move || Some(label()))
         .test_id("message")
-        .child(div("message-face").live(move || row.with(|row| gutter(scope, row))))
+        .child(div("message-face").live(move || of_face.with(|row| gutter(scope, row))))
         .child(
             div("message-body")
-                .live(move || row.with(|row| head(scope, row)))
-                .live(move || match editing.get() {
-                    Some(id) => composer::composer(scope, conversation, Target::Edit(id)),
-                    None => row.with(|row| body(scope, row)).into(),
+                .live(move || of_head.with(|row| head(scope, row)))
+                .live(move || match (editing.get(), scope.ui.editing.get_untracked()) {
+                    (1, Some(id)) => composer::composer(scope, conversation, Target::Edit(id)),
+                    _ => of_body.with(|row| body(scope, row)).into(),
                 })
-                .live(move || row.with(|row| foot(scope, row))),
+                .live(move || of_foot.with(|row| foot(scope, row))),
         )
-        .live(move || if editing.get().is_some() { None } else { row.with(|row| actions(scope, row)) })
+        .live(move || if editing.get() == 1 { None } else { of_actions.with(|row| actions(scope, row)) })
         .into()
 }
 
@@ -197,8 +207,9 @@ fn foot(scope: Scope, row: &MessageRow) -> Option<Element> {
 
 fn fold(scope: Scope, id: MessageId) {
     scope.ui.collapsed.update(|collapsed| {
-        if !collapsed.remove(&id) {
-            collapsed.insert(id);
+        match collapsed.iter().position(|of| *of == id) {
+            Some(at) => drop(collapsed.swap_remove(at)),
+            None => collapsed.push(id),
         }
     });
 }

@@ -5,7 +5,6 @@ use postil::{
     feed::{Connection, Feed, Input, Unsent},
     wire::Me,
 };
-use wasm_bindgen_futures::spawn_local;
 
 use super::{dialog, list, talk};
 use crate::{
@@ -75,7 +74,7 @@ pub fn collapse(surface: Surface) -> Option<Element> {
 }
 
 fn sign_out(shell: Shell) {
-    spawn_local(async move {
+    dom::spawn(async move {
         let call = Call { method: "DELETE", ..Call::get("/session") };
         if api::call::<Option<()>>(shell, None, call).await.is_ok() {
             shell.leave(Session::SignedOut);
@@ -85,9 +84,8 @@ fn sign_out(shell: Shell) {
 
 /// What is wrong with the connection, inside the panel, as long as it is.
 fn strip(scope: Scope) -> Node {
-    let connection = Memo::new(move |_| scope.with(Feed::connection));
     live(move || {
-        let text = match connection.get() {
+        let text = match scope.with(Feed::connection) {
             Connection::Reconnecting => "Reconnecting. What you write is kept and sent later.",
             Connection::Polling => "Live updates are away. Checking every few seconds.",
             Connection::Connecting | Connection::Live | Connection::Over(_) => return None,
@@ -99,7 +97,7 @@ fn strip(scope: Scope) -> Node {
 /// What only happens in a browser: the socket, storage, the address, the badge.
 fn begin(scope: Scope) {
     let (shell, ui) = (scope.shell, scope.ui);
-    Effect::new(move |_| {
+    dom::effect(move || {
         scope.settle_debts();
         restore(scope);
         socket::start(scope);
@@ -117,22 +115,21 @@ fn begin(scope: Scope) {
         socket::stop();
         api::abort_all();
     });
-    Effect::new(move |_| socket::activity(shell.looking.get()));
-    let watched = Memo::new(move |_| scope.with(Feed::watch_list));
-    Effect::new(move |_| socket::watch(watched.get()));
+    dom::effect(move || socket::activity(shell.looking.get()));
+    dom::effect(move || socket::watch(scope.with(Feed::watch_list)));
     let unread = Memo::new(move |_| scope.with(Feed::total_unread).0);
-    Effect::new(move |_| boot::unread(unread.get()));
-    Effect::new(move |former: Option<Option<postil::ids::ConversationId>>| {
+    dom::effect(move || boot::unread(unread.get()));
+    let mut former = None;
+    dom::effect(move || {
         let open = ui.open.get();
         if former.is_some_and(|former| former != open) {
             remember(scope, open);
         }
-        open
+        former = Some(open);
     });
     // A conversation that is gone for this person is no longer shown.
-    let gone = Memo::new(move |_| ui.open.get().is_some_and(|id| scope.with(|feed| feed.conversation(id).is_none() && feed.timeline(id).is_none())));
-    Effect::new(move |_| {
-        if gone.get() {
+    dom::effect(move || {
+        if ui.open.get().is_some_and(|id| scope.with(|feed| feed.conversation(id).is_none() && feed.timeline(id).is_none())) {
             ui.open.set(None);
         }
     });

@@ -1,7 +1,5 @@
 //! Whom to talk to: one person, several, or everyone concerned with the record on screen.
 
-use std::collections::BTreeMap;
-
 use leptos::prelude::*;
 use postil::{
     domain::Title,
@@ -10,13 +8,12 @@ use postil::{
     limits,
     wire::{ConversationSummary, CreateConversation, Page, Person},
 };
-use wasm_bindgen_futures::spawn_local;
 
 use super::dialog;
 use crate::{
     net::{
         api::{self, Call},
-        ids,
+        dom, ids,
     },
     node::{Node, button, div, el, live, span},
     parts::{face, states},
@@ -27,23 +24,23 @@ use crate::{
 #[must_use]
 pub fn picker(scope: Scope) -> Node {
     let people = RwSignal::new(None::<Result<Vec<Person>, Failure>>);
-    let chosen = RwSignal::new(BTreeMap::<UserId, String>::new());
+    let chosen = RwSignal::new(Vec::<(UserId, String)>::new());
     let (search, title, wrong) = (RwSignal::new(String::new()), RwSignal::new(String::new()), RwSignal::new(None::<String>));
     let load = move || {
         people.set(None);
-        spawn_local(async move {
+        dom::spawn(async move {
             let call = Call::get(format!("/people?limit={}", limits::PAGE_MAX));
             let answer = api::call::<Page<Person>>(scope.shell, Some(scope.company), call).await;
             people.try_set(Some(answer.map(|page| page.items)));
         });
     };
-    Effect::new(move |_| load());
+    dom::effect(move || load());
     let list = move || match people.get() {
         None => states::skeleton(4, "Loading people"),
         Some(Err(failure)) => states::error(&failure, "Nothing was started.", load),
         Some(Ok(all)) => {
-            let wanted = search.get().to_lowercase();
-            let fits = |person: &Person| person.id != scope.viewer && (wanted.is_empty() || person.name.to_lowercase().contains(&wanted));
+            let wanted = dom::lower_case(&search.get());
+            let fits = |person: &Person| person.id != scope.viewer && (wanted.is_empty() || dom::lower_case(&person.name).contains(&wanted));
             let found: Vec<Node> = all.into_iter().filter(fits).map(|person| option(scope, person, chosen)).collect();
             if found.is_empty() { states::empty("Nobody found", "Try another name.", ()) } else { el("ul", "").children(found).into() }
         }
@@ -52,13 +49,13 @@ pub fn picker(scope: Scope) -> Node {
         let people = chosen.get_untracked();
         let what = match people.len() {
             0 => return,
-            1 => people.into_keys().next().map(|user_id| CreateConversation::Direct { user_id }),
+            1 => people.first().map(|(user_id, _)| CreateConversation::Direct { user_id: *user_id }),
             _ => {
-                let names: String = people.values().map(|name| name.split(' ').next().unwrap_or(name)).collect::<Vec<_>>().join(", ");
+                let names: String = people.iter().map(|(_, name)| name.split(' ').next().unwrap_or(name)).collect::<Vec<_>>().join(", ");
                 let given = title.get_untracked();
                 let wanted: String = if given.trim().is_empty() { names } else { given };
                 let wanted: String = wanted.chars().take(limits::TITLE_CHARS_MAX).collect();
-                Title::new(&wanted).ok().map(|title| CreateConversation::Group { title, user_ids: people.into_keys().collect() })
+                Title::new(&wanted).ok().map(|title| CreateConversation::Group { title, user_ids: people.iter().map(|(id, _)| *id).collect() })
             }
         };
         if let Some(what) = what {
@@ -75,14 +72,14 @@ pub fn picker(scope: Scope) -> Node {
         div("dialog-field").child(el("label", "").attr("for", id).child(label)).child(field)
     };
     let go = button("button primary", start)
-        .attr_live("disabled", move || chosen.with(BTreeMap::is_empty).then_some(""))
-        .live(move || match chosen.with(BTreeMap::len) {
+        .attr_live("disabled", move || chosen.with(Vec::is_empty).then_some(""))
+        .live(move || match chosen.with(Vec::len) {
             0 | 1 => "Start".to_owned(),
             n => format!("Start with {}", words::count(n, "person", "people")),
         });
     let body = vec![
         input("picker-search", "Find a colleague", search).into(),
-        live(move || (chosen.with(BTreeMap::len) > 1).then(|| input("picker-title", "Title of the group", title))),
+        live(move || (chosen.with(Vec::len) > 1).then(|| input("picker-title", "Title of the group", title))),
         live(move || wrong.get().map(|text| el("p", "strip error").attr("role", "alert").child(text))),
         div("dialog-list").live(list).into(),
         div("dialog-foot").child(go).into(),
@@ -90,16 +87,18 @@ pub fn picker(scope: Scope) -> Node {
     dialog::frame(scope, "New conversation", body)
 }
 
-fn option(scope: Scope, person: Person, chosen: RwSignal<BTreeMap<UserId, String>>) -> Node {
+fn option(scope: Scope, person: Person, chosen: RwSignal<Vec<(UserId, String)>>) -> Node {
     let (id, name) = (person.id, person.name.clone());
     let toggle = move |_| {
         chosen.update(|chosen| {
-            if chosen.remove(&id).is_none() && chosen.len() < limits::PARTICIPANTS_CREATE_MAX {
-                chosen.insert(id, name.clone());
+            match chosen.iter().position(|(of, _)| *of == id) {
+                Some(at) => drop(chosen.remove(at)),
+                None if chosen.len() < limits::PARTICIPANTS_CREATE_MAX => chosen.push((id, name.clone())),
+                None => {}
             }
         });
     };
-    let tick = el("input", "").attr("type", "checkbox").checked(move || chosen.with(|chosen| chosen.contains_key(&id))).on("change", toggle);
+    let tick = el("input", "").attr("type", "checkbox").checked(move || chosen.with(|chosen| chosen.iter().any(|(of, _)| *of == id))).on("change", toggle);
     let label = el("label", "option")
         .child(face::with_presence(scope, &person, "large"))
         .child(
@@ -114,7 +113,7 @@ fn option(scope: Scope, person: Person, chosen: RwSignal<BTreeMap<UserId, String
 /// Starts a conversation, or finds the one there is, and opens it.
 pub fn create(scope: Scope, what: CreateConversation, wrong: RwSignal<Option<String>>) {
     let Some(ask) = scope.ask() else { return };
-    spawn_local(async move {
+    dom::spawn(async move {
         let call = Call::send("POST", "/conversations", &what).with_key(ids::idempotency_key());
         match api::call::<ConversationSummary>(scope.shell, Some(scope.company), call).await {
             Ok(summary) => {

@@ -3,8 +3,6 @@
 //! The read pointer is one position. It moves up to the last message such that every message shown before it was seen:
 //! replies in older threads have late positions, and must not be skipped.
 
-use std::collections::HashSet;
-
 use leptos::prelude::*;
 use postil::{feed::Input, ids::ConversationId};
 
@@ -14,7 +12,7 @@ use crate::{
 };
 
 /// Notes what is on screen now, and moves the read pointer.
-pub fn look(scope: Scope, id: ConversationId, node: Slot, seen: StoredValue<HashSet<i64>>) {
+pub fn look(scope: Scope, id: ConversationId, node: Slot, seen: StoredValue<Vec<i64>>) {
     if !scope.is_alive() || !scope.shell.looking.get_untracked() {
         return;
     }
@@ -25,22 +23,25 @@ pub fn look(scope: Scope, id: ConversationId, node: Slot, seen: StoredValue<Hash
         return;
     }
     let frame = log.get_bounding_client_rect();
-    let mut shown: Vec<(i64, bool)> = dom::find_all(&log, ".message[data-seq]")
-        .iter()
-        .filter_map(|message| {
-            let seq: i64 = message.get_attribute("data-seq")?.parse().ok()?;
-            let place = message.get_bounding_client_rect();
-            // A long message counts once its end or half a screen of it was there.
-            let top = place.top().max(frame.top());
-            let bottom = place.bottom().min(frame.bottom());
-            let visible = bottom - top >= (place.height() * 0.6).min(frame.height() * 0.5);
-            (seq > read_seq).then_some((seq, visible))
-        })
-        .collect();
-    shown.sort_unstable();
     let to = seen.try_update_value(|seen| {
-        seen.extend(shown.iter().filter(|(_, visible)| *visible).map(|(seq, _)| *seq));
-        shown.iter().take_while(|(seq, _)| seen.contains(seq)).last().map(|(seq, _)| *seq)
+        let mut unseen = i64::MAX;
+        let mut shown = Vec::new();
+        for message in dom::find_all(&log, ".message[data-seq]") {
+            let Some(seq) = message.get_attribute("data-seq").and_then(|seq| seq.parse().ok()).filter(|seq| *seq > read_seq) else { continue };
+            if !seen.contains(&seq) {
+                let place = message.get_bounding_client_rect();
+                let (top, bottom) = (place.top().max(frame.top()), place.bottom().min(frame.bottom()));
+                // A long message counts once half a screen of it was there.
+                if bottom - top >= (place.height() * 0.6).min(frame.height() * 0.5) {
+                    seen.push(seq);
+                } else {
+                    unseen = unseen.min(seq);
+                }
+            }
+            shown.push(seq);
+        }
+        seen.retain(|seq| *seq > read_seq);
+        shown.into_iter().filter(|seq| *seq < unseen).max()
     });
     if let Some(Some(seq)) = to {
         scope.apply(Input::MarkRead { conversation: id, seq });

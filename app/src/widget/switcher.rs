@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 use postil::wire::{CompanyMembership, Me, SwitchCompany};
-use wasm_bindgen_futures::spawn_local;
 
 use super::dialog;
 use crate::{
@@ -48,7 +47,7 @@ fn switch(scope: Scope, to: &CompanyMembership) {
     let body = SwitchCompany { company_id: to.id };
     shell.leave(Session::Switching(to.name.clone()));
     dom::after(FADE_MS, move || {
-        spawn_local(async move {
+        dom::spawn(async move {
             match api::call::<Me>(shell, Some(from), Call::send("POST", "/context/switch-company", &body)).await {
                 Ok(me) => {
                     tabs::tell(&me);

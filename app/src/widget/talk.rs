@@ -78,7 +78,7 @@ pub fn talk(scope: Scope, id: ConversationId) -> Node {
         Stage::Empty => states::empty("Nothing written yet", "The first message starts the conversation.", ()),
         Stage::Ready => log::log(scope, id),
     };
-    let typing = Memo::new(move |_| {
+    let typing = move || {
         scope.with(|feed| {
             let view = feed.conversation(id)?;
             let name = |user| feed.person(user).map_or_else(|| "Someone".to_owned(), |person| person.name.clone());
@@ -89,16 +89,16 @@ pub fn talk(scope: Scope, id: ConversationId) -> Node {
                 more => Some(format!("{} people are writing", more.len())),
             }
         })
-    });
-    let can_write = Memo::new(move |_| scope.with(|feed| feed.conversation(id).and_then(|view| view.can).is_none_or(|can| can.create)));
-    Effect::new(move |_| {
+    };
+    let can_write = Memo::new(move |_| scope.with(|feed| u16::from(feed.conversation(id).and_then(|view| view.can).is_none_or(|can| can.create))));
+    dom::effect(move || {
         // Opened by the person: the focus goes where they will write, except on touch, where that would raise the keyboard.
         if scope.shell.looking.get_untracked() && dom::has_fine_pointer() {
             dom::focus_soon(".composer textarea");
         }
     });
     let compose = live(move || {
-        if can_write.get() {
+        if can_write.get() == 1 {
             return composer::composer(scope, id, Target::New);
         }
         el("p", "read-only").child(icon::icon(icon::LOCK)).child("You can read here, but not write.").into()
@@ -106,7 +106,7 @@ pub fn talk(scope: Scope, id: ConversationId) -> Node {
     vec![
         live(move || head.get().map(|head| header(scope, head))),
         div("log-frame").live(body).into(),
-        div("typing").test_id("typing").live(move || typing.get()).into(),
+        div("typing").test_id("typing").live(typing).into(),
         compose,
     ]
     .into()
