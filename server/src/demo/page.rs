@@ -38,7 +38,11 @@ fn document(title: &str, body_class: &str, body: &str, script: Option<&Origin>) 
 pub fn door(postil: &Origin) -> String {
     let mut lists = String::new();
     for company in &seed::fixture().companies {
-        let _ = write!(lists, "<section><h2>{}</h2><ul class=\"erp-people\">", escape(&company.name));
+        let _ = write!(
+            lists,
+            "<section><h2>{}</h2><form method=\"post\" action=\"/demo/sign-in\"><ul class=\"erp-people\">",
+            escape(&company.name)
+        );
         for member in &company.members {
             let person = seed::person(&member.person);
             let _ = write!(
@@ -50,7 +54,7 @@ pub fn door(postil: &Origin) -> String {
                 escape(&member.job_title)
             );
         }
-        lists.push_str("</ul></section>");
+        lists.push_str("</ul></form></section>");
     }
     let fixture = seed::fixture();
     let body = format!(
@@ -58,7 +62,7 @@ pub fn door(postil: &Origin) -> String {
          <p>Click on Élise Fournier of Nordwerk Industries here, then open this page in a second window and click on Marco \
          Conti of Nordwerk Industries: both look at the invoice that is disputed between their companies. Open the \
          messages at the bottom right in both windows, and what one of them writes appears at the other.</p>\
-         <form method=\"post\" action=\"/demo/sign-in\">{lists}</form>\
+         {lists}\
          <p class=\"erp-note\">Each window is the person whom its address names. The full page is at \
          <a href=\"{postil}/messages\">{postil}/messages</a>: sign in as {} with the password <code>{}</code>.</p></main>",
         escape(&fixture.people[0].email),

@@ -1,5 +1,5 @@
 //! The few pages that are no part of the app: a refusal for someone who navigates, and the catalogue of errors.
-//! Plain HTML, the app's style sheet, no script.
+//! Plain HTML, a style sheet of their own, no script.
 
 use std::fmt::Write as _;
 
@@ -22,51 +22,64 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// A document with the style sheet at `css`.
-fn document(css: &str, title: &str, class: &str, body: &str) -> String {
+/// Where their style sheet is.
+pub const STYLE_PATH: &str = "/docs/style.css";
+/// Their style sheet.
+pub const STYLE: &str = include_str!("document.css");
+
+fn document(title: &str, body: &str) -> String {
     format!(
-        "<!DOCTYPE html><html lang=\"en\" dir=\"ltr\" class=\"page {class}\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <meta name=\"color-scheme\" content=\"light dark\"><title>{}</title>\
-         <link rel=\"stylesheet\" href=\"{css}\"><link rel=\"icon\" href=\"/icon.svg\" type=\"image/svg+xml\"></head>\
-         <body>{body}</body></html>",
+        "<!DOCTYPE html><html lang=\"en\" dir=\"ltr\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{} · Postil</title>\
+         <link rel=\"stylesheet\" href=\"{STYLE_PATH}\"><link rel=\"icon\" href=\"/icon.svg\" type=\"image/svg+xml\"></head>\
+         <body><main>{body}</main></body></html>",
         escape(title)
     )
 }
 
 /// The page of a refusal.
 #[must_use]
-pub fn refusal(problem: &Problem, css: &str) -> String {
+pub fn refusal(problem: &Problem) -> String {
     let detail = problem.detail.as_deref().map_or_else(String::new, |detail| format!("<p>{}</p>", escape(detail)));
     let body = format!(
-        "<main class=\"scope document\"><h1>{}</h1>{detail}<p><a href=\"/messages\">To your messages</a></p>\
-         <p class=\"document-id\">{} · {}</p></main>",
+        "<h1>{}</h1>{detail}<p><a href=\"/messages\">To your messages</a></p><p><small>{} · {}</small></p>",
         escape(&problem.title),
         problem.status,
         problem.correlation_id
     );
-    document(css, &format!("{} · Postil", problem.title), "page-document", &body)
+    document(&problem.title, &body)
+}
+
+/// Escaped text whose `quoted` words are code.
+fn prose(text: &str) -> String {
+    let mut out = String::new();
+    for (at, part) in text.split('`').enumerate() {
+        let part = escape(part);
+        out.push_str(&if at % 2 == 1 { format!("<code>{part}</code>") } else { part });
+    }
+    out
 }
 
 /// `/docs/errors`: the page that every problem's `type` names.
 #[must_use]
-pub fn errors(css: &str) -> String {
-    let mut rows = String::new();
+pub fn errors() -> String {
+    let mut body = String::from(
+        "<h1>Errors</h1><p>Every error of the API is an RFC 9457 problem document with one of these codes and the \
+         request's <code>correlationId</code>. Codes are never renamed or reused. Socket frames of type \
+         <code>error</code> carry the same.</p>",
+    );
     for code in Code::ALL {
-        let (name, help) = (code.as_str(), escape(code.help().trim()));
+        let help: Vec<_> = code.help().split_whitespace().collect();
         let _ = write!(
-            rows,
-            "<section id=\"{name}\"><h2><code>{name}</code></h2><p>{} · {}</p><p>{help}</p></section>",
+            body,
+            "<section id=\"{name}\"><h2><code>{name}</code></h2><p class=\"soft\">{} · {}</p><p>{}</p></section>",
             code.status(),
-            escape(code.title())
+            escape(code.title()),
+            prose(&help.join(" ")),
+            name = code.as_str(),
         );
     }
-    let body = format!(
-        "<main class=\"scope document\"><h1>Errors</h1><p>Every error of the API is an RFC 9457 problem document with one \
-         of these codes and the request's <code>correlationId</code>. Codes are never renamed or reused. Socket frames of \
-         type <code>error</code> carry the same.</p>{rows}</main>"
-    );
-    document(css, "Errors · Postil", "page-document", &body)
+    document("Errors", &body)
 }
 
 #[cfg(test)]
@@ -75,7 +88,7 @@ mod tests {
 
     #[test]
     fn every_code_has_its_anchor() {
-        let page = errors("/c.css");
+        let page = errors();
         for code in Code::ALL {
             assert!(page.contains(&format!("id=\"{}\"", code.as_str())), "{code:?}");
         }

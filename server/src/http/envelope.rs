@@ -33,7 +33,7 @@ pub async fn envelope(State(app): State<App>, mut request: Request, next: Next) 
     let begin = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(refusal) = refusal_of(&mut response) {
-        response = written(refusal, response, correlation, page.then(|| app.site().css()));
+        response = written(refusal, response, correlation, page);
     }
     if let Ok(value) = HeaderValue::from_str(&correlation.to_string()) {
         response.headers_mut().insert(CORRELATION, value);
@@ -72,13 +72,10 @@ fn wants_page(path: &str, headers: &HeaderMap) -> bool {
     !path.starts_with("/api/") && !path.starts_with("/health/") && accepts.contains("text/html")
 }
 
-fn written(refusal: Refusal, before: Response, correlation: CorrelationId, css: Option<&str>) -> Response {
+fn written(refusal: Refusal, before: Response, correlation: CorrelationId, page: bool) -> Response {
     let wait_s = refusal.wait_s();
     let problem = refusal.problem(correlation);
-    let mut response = match css {
-        Some(css) => Html(documents::refusal(&problem, css)).into_response(),
-        None => json(&problem),
-    };
+    let mut response = if page { Html(documents::refusal(&problem)).into_response() } else { json(&problem) };
     *response.status_mut() = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     // What the layers within said beside the body stays true (Allow, Set-Cookie, the security headers).
     for (name, value) in before.headers() {
@@ -90,7 +87,7 @@ fn written(refusal: Refusal, before: Response, correlation: CorrelationId, css: 
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if css.is_some() {
+    if page {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, security::document_policy());
     }
     response

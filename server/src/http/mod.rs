@@ -60,14 +60,14 @@ use crate::{demo, state::App};
 /// # Panics
 /// Never: the origin was parsed as one.
 pub fn router(app: App) -> Router {
-    let errors = documents::errors(app.site().css());
     let mut routes = Router::new()
         .merge(table::router())
         .merge(health::router())
         .merge(pages::router())
         .merge(app.site().router())
         .route("/", get(Redirect::to(if app.config().web.demo { "/demo" } else { "/messages" })))
-        .route("/docs/errors", get(|| async { document(errors) }));
+        .route("/docs/errors", get(|| async { document(documents::errors()) }))
+        .route(documents::STYLE_PATH, get(style));
     if app.config().web.demo {
         routes = routes.merge(demo::router(&app));
     }
@@ -90,6 +90,13 @@ pub fn router(app: App) -> Router {
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!("a handler panicked");
     Refusal::new(Code::Internal).into_response()
+}
+
+async fn style() -> impl IntoResponse {
+    (
+        [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=300")],
+        documents::STYLE,
+    )
 }
 
 /// A plain page without scripts.

@@ -76,18 +76,6 @@ impl Site {
         &self.assets
     }
 
-    /// The path of a file by its logical name.
-    #[must_use]
-    pub fn path(&self, name: &str) -> Option<&str> {
-        self.manifest.get(name).map(String::as_str)
-    }
-
-    /// The style sheet.
-    #[must_use]
-    pub fn css(&self) -> &str {
-        &self.assets.css
-    }
-
     /// Routes to exactly these files, compressed where the browser takes brotli.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let files = self.manifest.values().collect::<std::collections::BTreeSet<_>>();
