@@ -43,7 +43,11 @@ impl Page {
     #[must_use]
     pub fn parse(path: &str, query: &str) -> Option<Self> {
         let get = |name: &str| {
-            query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| percent(value))
+            query
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| percent(value))
         };
         match path.trim_end_matches('/') {
             "/sign-in" => Some(Self::SignIn { next: get("next") }),
@@ -67,7 +71,10 @@ fn percent(text: &str) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let code = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten().and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let code = (bytes[at] == b'%')
+            .then(|| text.get(at + 1..at + 3))
+            .flatten()
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
         match code {
             Some(byte) => {
                 out.push(byte);
@@ -159,7 +166,10 @@ mod tests {
     fn an_address_names_its_page() {
         assert_eq!(Page::parse("/messages/", ""), Some(Page::Messages { conversation: None }));
         assert_eq!(Page::parse("/messages/cnv_x", ""), None);
-        let Some(Page::Widget(widget)) = Page::parse("/widget", "embed=1&state=open&kind=transaction&id=INV%2F7") else { panic!() };
+        let Some(Page::Widget(widget)) = Page::parse("/widget", "embed=1&state=open&kind=transaction&id=INV%2F7")
+        else {
+            panic!()
+        };
         assert!(widget.embedded && widget.open);
         assert_eq!(widget.record.unwrap().to_string(), "transaction/INV/7");
     }

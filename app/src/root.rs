@@ -73,7 +73,9 @@ fn state(shell: Shell, seed: Option<Seed>) -> Node {
         }
         Session::Locked { from, to } => {
             let text = match to {
-                Some(to) => format!("This tab showed {from}; you switched to {to}. Nothing of {from} is loaded any more."),
+                Some(to) => {
+                    format!("This tab showed {from}; you switched to {to}. Nothing of {from} is loaded any more.")
+                }
                 None => format!("This tab showed {from}; you are in another company now."),
             };
             plain(shell, states::empty("You switched companies", text, reload("Reload")))
@@ -82,13 +84,16 @@ fn state(shell: Shell, seed: Option<Seed>) -> Node {
             let text = format!("Opening {to}. Nothing is loaded yet.");
             plain(shell, div("state fade-in").attr("role", "status").child(el("p", "").child(text)).into())
         }
-        Session::Failed(failure) => plain(shell, states::error(&failure, "Nothing you wrote is lost.", move || identify(shell))),
+        Session::Failed(failure) => {
+            plain(shell, states::error(&failure, "Nothing you wrote is lost.", move || identify(shell)))
+        }
     }
 }
 
 /// A panel without a company: no hue, no list.
 fn plain(shell: Shell, body: Node) -> Node {
-    let header = el("header", "panel-header").child(el("h1", "company").child("Messages")).child(panel::collapse(shell.surface));
+    let header =
+        el("header", "panel-header").child(el("h1", "company").child("Messages")).child(panel::collapse(shell.surface));
     el("main", "scope panel").label("Messages").child(header).child(div("panel-body").child(body)).into()
 }
 

@@ -33,8 +33,17 @@ impl<'a> Head<'a> {
     #[must_use]
     pub fn messages(nonce: &'a str, assets: &'a Assets, seed: &Seed) -> Self {
         let company = seed.me.as_ref().and_then(|me| me.companies.iter().find(|company| company.id == me.company_id));
-        let title = company.map_or_else(|| "Messages · Postil".to_owned(), |company| format!("Messages · {}", company.name));
-        Self { nonce, assets, title, page: "messages", class: "page page-messages".to_owned(), launcher: String::new(), bundle: true }
+        let title =
+            company.map_or_else(|| "Messages · Postil".to_owned(), |company| format!("Messages · {}", company.name));
+        Self {
+            nonce,
+            assets,
+            title,
+            page: "messages",
+            class: "page page-messages".to_owned(),
+            launcher: String::new(),
+            bundle: true,
+        }
     }
 
     /// `/widget`
@@ -66,7 +75,8 @@ pub fn document(head: &Head<'_>, body: &str, seed: Option<&Seed>) -> String {
     if *page == "messages" {
         let _ = write!(html, "<link rel=\"modulepreload\" href=\"{}\">", assets.js);
     }
-    let bundle = if *bundle { format!(" data-js=\"{}\" data-wasm=\"{}\"", assets.js, assets.wasm) } else { String::new() };
+    let bundle =
+        if *bundle { format!(" data-js=\"{}\" data-wasm=\"{}\"", assets.js, assets.wasm) } else { String::new() };
     let _ = write!(
         html,
         "<script type=\"module\" id=\"postil-boot\" src=\"{script}\" nonce=\"{nonce}\" data-page=\"{page}\"{bundle}></script></head>\
@@ -92,7 +102,8 @@ mod tests {
 
     #[test]
     fn nothing_in_the_seed_ends_its_block() {
-        let assets = Assets { js: "/j".into(), wasm: "/w".into(), css: "/c".into(), boot: "/b".into(), sign_in: "/s".into() };
+        let assets =
+            Assets { js: "/j".into(), wasm: "/w".into(), css: "/c".into(), boot: "/b".into(), sign_in: "/s".into() };
         let seed = Seed { cursor: Some("</script><script>alert(1)</script><!--".to_owned()), ..Seed::default() };
         let html = document(&Head::messages("n", &assets, &seed), "", Some(&seed));
         assert_eq!(html.matches("</script>").count(), 2, "{html}");

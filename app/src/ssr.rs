@@ -36,7 +36,11 @@ pub async fn render(page: Page, loader: Arc<dyn Loader>, nonce: &str, assets: &A
             if loader.me().await?.is_some() {
                 return Ok(Rendered::Redirect(next));
             }
-            Ok(Rendered::Html(document(&Head::sign_in(nonce, assets), &html(move || crate::pages::sign_in::sign_in(next)), None)))
+            Ok(Rendered::Html(document(
+                &Head::sign_in(nonce, assets),
+                &html(move || crate::pages::sign_in::sign_in(next)),
+                None,
+            )))
         }
         Page::Messages { conversation } => {
             let Some(me) = loader.me().await? else {
@@ -54,7 +58,11 @@ pub async fn render(page: Page, loader: Arc<dyn Loader>, nonce: &str, assets: &A
                 seed.conversation = Some(detail);
             }
             let root = seed.clone();
-            Ok(Rendered::Html(document(&Head::messages(nonce, assets, &seed), &html(move || crate::root(root, false)), Some(&seed))))
+            Ok(Rendered::Html(document(
+                &Head::messages(nonce, assets, &seed),
+                &html(move || crate::root(root, false)),
+                Some(&seed),
+            )))
         }
         Page::Widget(widget) => widget_page(widget, &*loader, nonce, assets).await,
     }

@@ -35,7 +35,9 @@ fn tokens(block: &str, hue: f64) -> Tokens {
     let mut tokens = Tokens::new();
     let mut plain = HashMap::new();
     for line in block.lines() {
-        let Some((name, value)) = line.trim().strip_prefix("--").and_then(|line| line.split_once(": ")) else { continue };
+        let Some((name, value)) = line.trim().strip_prefix("--").and_then(|line| line.split_once(": ")) else {
+            continue;
+        };
         let value = value.trim_end_matches(';');
         if let Some(inside) = value.strip_prefix("oklch(").and_then(|rest| rest.split_once(')').map(|_| rest)) {
             let parts: Vec<&str> = inside.split_whitespace().collect();
@@ -74,8 +76,16 @@ fn contrast(one: [f64; 3], other: [f64; 3]) -> f64 {
 fn colours_can_be_read_in_every_company() {
     let css = include_str!("../../style/tokens.css");
     let light = css.split(":root, .scope {").nth(1).and_then(|rest| rest.split('}').next()).expect("the light tokens");
-    let dark = css.split("prefers-color-scheme: dark").nth(1).and_then(|rest| rest.split_once('{')?.1.split('}').next()).expect("the dark tokens");
-    let chosen = css.split(":root[data-theme=\"dark\"], ").nth(1).and_then(|rest| rest.split('}').next()).expect("the chosen dark tokens");
+    let dark = css
+        .split("prefers-color-scheme: dark")
+        .nth(1)
+        .and_then(|rest| rest.split_once('{')?.1.split('}').next())
+        .expect("the dark tokens");
+    let chosen = css
+        .split(":root[data-theme=\"dark\"], ")
+        .nth(1)
+        .and_then(|rest| rest.split('}').next())
+        .expect("the chosen dark tokens");
     let mut wrong = Vec::new();
     for (scheme, block) in [("light", light), ("dark", dark), ("chosen dark", chosen)] {
         for hue in (0..360).step_by(15) {

@@ -13,7 +13,13 @@ use sample::{INVOICE, Sample};
 
 fn assets() -> Assets {
     let path = |name: &str| format!("/pkg/{name}");
-    Assets { js: path("a.js"), wasm: path("a.wasm"), css: path("a.css"), boot: path("boot.js"), sign_in: path("sign-in.js") }
+    Assets {
+        js: path("a.js"),
+        wasm: path("a.wasm"),
+        css: path("a.css"),
+        boot: path("boot.js"),
+        sign_in: path("sign-in.js"),
+    }
 }
 
 /// Polls a future that never waits.
@@ -43,7 +49,14 @@ fn html(address: &str, signed_in: bool) -> String {
 #[test]
 fn a_conversation_is_in_the_first_html() {
     let html = html(&format!("/messages/{}", sample::conversation(INVOICE)), true);
-    for part in ["Acme Industrial", "Invoice 4711 · Nordwind GmbH", "88 pieces short", "External people will see this", "Restricted", "replying to"] {
+    for part in [
+        "Acme Industrial",
+        "Invoice 4711 · Nordwind GmbH",
+        "88 pieces short",
+        "External people will see this",
+        "Restricted",
+        "replying to",
+    ] {
         // Chips are resolved per viewer in the browser: until then nothing is called restricted.
         assert_eq!(html.contains(part), part != "Restricted", "{part}");
     }
@@ -51,10 +64,19 @@ fn a_conversation_is_in_the_first_html() {
 
 #[test]
 fn no_page_needs_inline_script_or_style() {
-    for (address, signed_in) in [("/sign-in", false), ("/messages", true), ("/widget", true), ("/widget?embed=1", false), ("/widget?state=open", true)] {
+    for (address, signed_in) in [
+        ("/sign-in", false),
+        ("/messages", true),
+        ("/widget", true),
+        ("/widget?embed=1", false),
+        ("/widget?state=open", true),
+    ] {
         let html = html(address, signed_in);
         let before_seed = html.split("<script type=\"application/json\"").next().expect("a beginning");
-        assert!(!before_seed.contains(" style=") && !before_seed.contains("<style") && !before_seed.contains(" onclick="), "{address}");
+        assert!(
+            !before_seed.contains(" style=") && !before_seed.contains("<style") && !before_seed.contains(" onclick="),
+            "{address}"
+        );
         assert_eq!(before_seed.matches("<script").count(), 1, "{address}");
         assert!(before_seed.contains("nonce=\"n0nce\""), "{address}");
     }

@@ -167,7 +167,9 @@ pub fn has_fine_pointer() -> bool {
 
 /// Gives the focus to the element of that id.
 pub fn focus_id(id: &str) {
-    if let Some(element) = document().and_then(|document| document.get_element_by_id(id)?.dyn_into::<HtmlElement>().ok()) {
+    if let Some(element) =
+        document().and_then(|document| document.get_element_by_id(id)?.dyn_into::<HtmlElement>().ok())
+    {
         let _ = element.focus();
     }
 }

@@ -78,7 +78,11 @@ pub fn run(scope: Scope, effect: Effect) {
 }
 
 /// Asks, and applies what becomes of the answer. Answers of a company that was left find no feed.
-fn ask_for<T: DeserializeOwned + 'static>(scope: Scope, call: Call, input: impl FnOnce(Result<T, Failure>) -> Input + 'static) {
+fn ask_for<T: DeserializeOwned + 'static>(
+    scope: Scope,
+    call: Call,
+    input: impl FnOnce(Result<T, Failure>) -> Input + 'static,
+) {
     dom::spawn(async move {
         let answer = api::call(scope.shell, Some(scope.company), call).await;
         scope.apply(input(answer));
@@ -86,7 +90,9 @@ fn ask_for<T: DeserializeOwned + 'static>(scope: Scope, call: Call, input: impl 
 }
 
 fn run_load(scope: Scope, ask: Ask, load: Load) {
-    let page = |cursor: &Option<String>, sign: char| cursor.as_ref().map_or_else(String::new, |cursor| format!("{sign}cursor={}", encoded(cursor)));
+    let page = |cursor: &Option<String>, sign: char| {
+        cursor.as_ref().map_or_else(String::new, |cursor| format!("{sign}cursor={}", encoded(cursor)))
+    };
     // Shared, so that the failure can name what was asked for.
     let asked = Rc::new(load);
     let failed = {
@@ -94,14 +100,18 @@ fn run_load(scope: Scope, ask: Ask, load: Load) {
         move |failure| Input::LoadFailed { ask, load: (*asked).clone(), failure }
     };
     match (*asked).clone() {
-        Load::Inbox { after } => ask_for(scope, Call::get(format!("/conversations{}", page(&after, '?'))), move |answer| match answer {
-            Ok(page) => Input::InboxLoaded { ask, after, page },
-            Err(failure) => failed(failure),
-        }),
-        Load::Conversation { conversation } => ask_for(scope, Call::get(format!("/conversations/{conversation}")), move |answer| match answer {
-            Ok(detail) => Input::ConversationLoaded { ask, detail },
-            Err(failure) => failed(failure),
-        }),
+        Load::Inbox { after } => {
+            ask_for(scope, Call::get(format!("/conversations{}", page(&after, '?'))), move |answer| match answer {
+                Ok(page) => Input::InboxLoaded { ask, after, page },
+                Err(failure) => failed(failure),
+            })
+        }
+        Load::Conversation { conversation } => {
+            ask_for(scope, Call::get(format!("/conversations/{conversation}")), move |answer| match answer {
+                Ok(detail) => Input::ConversationLoaded { ask, detail },
+                Err(failure) => failed(failure),
+            })
+        }
         Load::Messages { conversation, before } => {
             let path = format!("/messages?conversationId={conversation}{}", page(&before, '&'));
             ask_for(scope, Call::get(path), move |answer| match answer {

@@ -168,7 +168,13 @@ impl Link {
             let mut ticket = None;
             if api::has_bearer() {
                 let call = Call::send("POST", "/realtime/ticket", &());
-                match api::call::<RealtimeTicket>(link.scope.shell, Some(link.scope.company), Call { body: None, ..call }).await {
+                match api::call::<RealtimeTicket>(
+                    link.scope.shell,
+                    Some(link.scope.company),
+                    Call { body: None, ..call },
+                )
+                .await
+                {
                     Ok(given) => ticket = Some(given.ticket),
                     Err(_) => return link.failed(attempt, false),
                 }
@@ -186,12 +192,13 @@ impl Link {
         if let Some(ticket) = ticket {
             protocols.push(&JsValue::from_str(&format!("postil.ticket.{ticket}")));
         }
-        let socket = WebSocket::new_with_str_sequence(&format!("{scheme}://{}/api/v1/realtime", location.host()?), &protocols)?;
+        let socket =
+            WebSocket::new_with_str_sequence(&format!("{scheme}://{}/api/v1/realtime", location.host()?), &protocols)?;
         let link = Rc::downgrade(self);
         let open = Closure::<dyn FnMut()>::new(move || {
             let Some(link) = link.upgrade() else { return };
             link.tell(SocketEvent::Connected);
-            let cursor = link.scope.read(|feed| feed.cursor().map(str::to_owned));
+            let cursor = link.scope.cursor();
             let active = link.scope.shell.looking.get_untracked();
             link.send(&ClientFrame::Hello { company_id: link.scope.company, cursor, active });
         });
@@ -199,7 +206,10 @@ impl Link {
         let message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             let Some(link) = link.upgrade() else { return };
             // A frame that a later server invented is none of ours.
-            let Some(frame) = event.data().as_string().and_then(|text| serde_json::from_str::<ServerFrame>(&text).ok()) else { return };
+            let Some(frame) = event.data().as_string().and_then(|text| serde_json::from_str::<ServerFrame>(&text).ok())
+            else {
+                return;
+            };
             let welcome = matches!(frame, ServerFrame::Welcome { .. });
             link.scope.apply(Input::Frame { context: link.scope.context(), frame, at: dom::now() });
             if welcome {
@@ -253,7 +263,8 @@ impl Link {
         self.tell(SocketEvent::Disconnected);
         self.tell(if failures >= POLL_AFTER { SocketEvent::Offline } else { SocketEvent::Reconnecting });
         // 0.5, 1, 2 … 30 s, each plus up to as much again: a thousand clients of a node that went away come back spread out.
-        let wait = if too_many { 20_000 } else { 500_u32.saturating_mul(1 << failures.min(7).saturating_sub(1)).min(30_000) };
+        let wait =
+            if too_many { 20_000 } else { 500_u32.saturating_mul(1 << failures.min(7).saturating_sub(1)).min(30_000) };
         let link = Rc::clone(self);
         dom::after(wait + dom::jitter(wait), move || {
             if link.attempt.get() == attempt {
@@ -274,7 +285,12 @@ impl Link {
         let (scope, link) = (self.scope, Rc::clone(self));
         dom::spawn(async move {
             let beat = Heartbeat { connection_id: link.connection, active: scope.shell.looking.get_untracked() };
-            let _ = api::call::<HeartbeatAck>(scope.shell, Some(scope.company), Call::send("POST", "/presence/heartbeat", &beat)).await;
+            let _ = api::call::<HeartbeatAck>(
+                scope.shell,
+                Some(scope.company),
+                Call::send("POST", "/presence/heartbeat", &beat),
+            )
+            .await;
             let (ids, ask) = {
                 let ids: Vec<String> = link.watched.borrow().iter().map(ToString::to_string).collect();
                 (ids.join(","), scope.ask())

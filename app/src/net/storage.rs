@@ -12,7 +12,9 @@ thread_local! {
 }
 
 fn probe() -> bool {
-    let Some(storage) = super::dom::window().and_then(|window| window.local_storage().ok().flatten()) else { return false };
+    let Some(storage) = super::dom::window().and_then(|window| window.local_storage().ok().flatten()) else {
+        return false;
+    };
     const KEY: &str = "postil:probe";
     storage.set_item(KEY, "1").is_ok() && storage.remove_item(KEY).is_ok()
 }
@@ -24,7 +26,11 @@ fn allowed() -> bool {
 /// What is stored under `key`.
 #[must_use]
 pub fn get(key: &str) -> Option<String> {
-    if allowed() { LocalStorage::raw().get_item(key).ok()? } else { MEMORY.with_borrow(|memory| memory.iter().find(|(of, _)| of == key).map(|(_, value)| value.clone())) }
+    if allowed() {
+        LocalStorage::raw().get_item(key).ok()?
+    } else {
+        MEMORY.with_borrow(|memory| memory.iter().find(|(of, _)| of == key).map(|(_, value)| value.clone()))
+    }
 }
 
 /// Stores `value`, or keeps it in memory when storage is full.

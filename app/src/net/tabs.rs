@@ -30,9 +30,13 @@ pub fn tell(me: &Me) {
 /// Listens for switches in other tabs, for the life of the page.
 pub fn listen(shell: Shell) {
     let heard = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-        let Some(news) = event.data().as_string().and_then(|text| serde_json::from_str::<Switched>(&text).ok()) else { return };
+        let Some(news) = event.data().as_string().and_then(|text| serde_json::from_str::<Switched>(&text).ok()) else {
+            return;
+        };
         let here = shell.session.with_untracked(|session| match session {
-            Session::In(me) if me.id.to_string() == news.user && me.company_id.to_string() != news.company => Some(company_name(me)),
+            Session::In(me) if me.id.to_string() == news.user && me.company_id.to_string() != news.company => {
+                Some(company_name(me))
+            }
             _ => None,
         });
         if let Some(from) = here {

@@ -135,7 +135,8 @@ fn adopt(element: Element, dom: web_sys::Element) -> ElementState {
         walk.step();
         let _ = dom.remove_child(&extra);
     }
-    let mut state = ElementState { tag: element.tag, dom, fixed: Vec::new(), live: Vec::new(), listeners: Vec::new(), children };
+    let mut state =
+        ElementState { tag: element.tag, dom, fixed: Vec::new(), live: Vec::new(), listeners: Vec::new(), children };
     state.dress(element.attributes, element.listeners);
     if let Some(hook) = element.hook {
         hook(state.dom.clone());

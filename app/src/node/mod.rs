@@ -129,7 +129,11 @@ impl Element {
 
     /// With an attribute that follows signals; none when there is no value.
     #[must_use]
-    pub fn attr_live<T: Into<Text>>(mut self, name: &'static str, read: impl Fn() -> Option<T> + Send + 'static) -> Self {
+    pub fn attr_live<T: Into<Text>>(
+        mut self,
+        name: &'static str,
+        read: impl Fn() -> Option<T> + Send + 'static,
+    ) -> Self {
         self.attributes.push((name, Value::Live(Box::new(move || read().map(Into::into)))));
         self
     }

@@ -156,7 +156,8 @@ impl ElementState {
         };
         let dom = dom.expect("tags are names");
         let children: Vec<State> = element.children.into_iter().map(State::build).collect();
-        let mut state = Self { tag: element.tag, dom, fixed: Vec::new(), live: Vec::new(), listeners: Vec::new(), children };
+        let mut state =
+            Self { tag: element.tag, dom, fixed: Vec::new(), live: Vec::new(), listeners: Vec::new(), children };
         for child in &mut state.children {
             child.mount(&state.dom, None);
         }
@@ -192,11 +193,16 @@ impl ElementState {
             }
         }
         self.fixed = fixed;
-        self.listeners = listeners.into_iter().map(|(event, handler)| Listener::new(&self.dom, event, handler)).collect();
+        self.listeners =
+            listeners.into_iter().map(|(event, handler)| Listener::new(&self.dom, event, handler)).collect();
     }
 }
 
-fn attribute(dom: &web_sys::Element, name: &'static str, read: Box<dyn Fn() -> Option<Text> + Send>) -> RenderEffect<Option<Text>> {
+fn attribute(
+    dom: &web_sys::Element,
+    name: &'static str,
+    read: Box<dyn Fn() -> Option<Text> + Send>,
+) -> RenderEffect<Option<Text>> {
     let dom = dom.clone();
     RenderEffect::new(move |shown: Option<Option<Text>>| {
         let value = read();
@@ -244,7 +250,11 @@ pub(super) type End = Rc<OnceCell<Comment>>;
 
 impl LiveState {
     /// Runs `read` now and whenever it changes; `first` makes what stands of the first answer.
-    pub fn run(read: Box<dyn Fn() -> Node + Send>, end: End, first: Box<dyn FnOnce(Node) -> State>) -> RenderEffect<State> {
+    pub fn run(
+        read: Box<dyn Fn() -> Node + Send>,
+        end: End,
+        first: Box<dyn FnOnce(Node) -> State>,
+    ) -> RenderEffect<State> {
         let mut first = Some(first);
         RenderEffect::new(move |standing: Option<State>| {
             let node = read();
@@ -290,7 +300,9 @@ impl EachState {
             let mut rows = Vec::with_capacity(wanted.len());
             for key in wanted {
                 // Rows mostly keep their order: the search goes on where the last one ended.
-                let at = (from..standing.len()).chain(0..from).find(|at| standing[*at].as_ref().is_some_and(|row| row.key == key));
+                let at = (from..standing.len())
+                    .chain(0..from)
+                    .find(|at| standing[*at].as_ref().is_some_and(|row| row.key == key));
                 from = at.map_or(from, |at| at + 1);
                 rows.push(match at.and_then(|at| standing[at].take()) {
                     Some(row) => row,
@@ -310,7 +322,8 @@ impl EachState {
                 let mut next: Dom = marker.clone().into();
                 for row in rows.iter_mut().rev() {
                     let first = row.state.first();
-                    let last_fits = row.state.last().and_then(|last| last.next_sibling()).is_some_and(|after| after == next);
+                    let last_fits =
+                        row.state.last().and_then(|last| last.next_sibling()).is_some_and(|after| after == next);
                     if !last_fits {
                         row.state.mount(&parent, Some(&next));
                     }

@@ -10,7 +10,12 @@ use crate::{
 pub fn sign_in(next: String) -> Node {
     let field = |id: &'static str, label: &'static str, kind: &'static str, fill: &'static str| {
         let label = el("label", "").attr("for", id).child(label).into();
-        let field = el("input", "field").attr("id", id).attr("name", id).attr("type", kind).attr("autocomplete", fill).attr("required", "");
+        let field = el("input", "field")
+            .attr("id", id)
+            .attr("name", id)
+            .attr("type", kind)
+            .attr("autocomplete", fill)
+            .attr("required", "");
         vec![label, field.into()]
     };
     let form = el("form", "sign-in-card")

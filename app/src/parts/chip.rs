@@ -1,6 +1,5 @@
 //! Record chips. What can be opened looks like it; what may not be seen has a lock, no name, and nothing to click.
 
-
 use postil::{
     domain::{RecordKey, RecordKind},
     wire::{LinkedRecord, MessageLink},
@@ -26,9 +25,10 @@ pub fn reference(scope: Scope, key: RecordKey) -> Node {
     live(move || match scope.chips.get(&key) {
         ChipState::Known(record) => known(scope, &record, None, class),
         ChipState::Restricted => restricted(key.kind, class),
-        ChipState::Loading => {
-            span(format!("{class} loading")).child(icon::record(key.kind)).child(span("chip-title").child(key.id.to_string())).into()
-        }
+        ChipState::Loading => span(format!("{class} loading"))
+            .child(icon::record(key.kind))
+            .child(span("chip-title").child(key.id.to_string()))
+            .into(),
     })
 }
 
@@ -90,9 +90,11 @@ fn known(scope: Scope, record: &LinkedRecord, then: Option<&MessageLink>, class:
             let key = RecordKey { kind: record.kind, id: record.id.clone() };
             button(class, move || open(scope, key.clone())).attr("title", name)
         }
-        (Some(url), _) => {
-            el("a", class).attr("title", name).attr("href", url.clone()).attr("target", "_blank").attr("rel", "noopener noreferrer")
-        }
+        (Some(url), _) => el("a", class)
+            .attr("title", name)
+            .attr("href", url.clone())
+            .attr("target", "_blank")
+            .attr("rel", "noopener noreferrer"),
         (None, _) => span(class),
     };
     let then_amount = then.and_then(|link| link.amount.as_ref()).map(words::money);

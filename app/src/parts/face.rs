@@ -44,7 +44,12 @@ pub fn mark(status: PresenceStatus) -> Node {
 
 /// What stands for a conversation: a record's icon, the other person, or a group.
 #[must_use]
-pub fn of_conversation(scope: Scope, kind: ConversationKind, record: Option<RecordKind>, other: Option<&Person>) -> Node {
+pub fn of_conversation(
+    scope: Scope,
+    kind: ConversationKind,
+    record: Option<RecordKind>,
+    other: Option<&Person>,
+) -> Node {
     let glyph = |inside: Node| span("avatar large glyph").attr("aria-hidden", "true").child(inside).into();
     match (kind, record, other) {
         (ConversationKind::Record, Some(record), _) => glyph(icon::record(record)),

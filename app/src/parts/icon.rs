@@ -30,7 +30,11 @@ const TOPIC: &str = "M6 2.500 4.800 13.500M11.200 2.500 10 13.500M3 6h10.500M2.5
 /// An icon. It says nothing by itself: the control around it has a name.
 #[must_use]
 pub fn icon(path: &'static str) -> Node {
-    el("svg", "icon").attr("viewBox", "0 0 16 16").attr("aria-hidden", "true").child(el("path", "").attr("d", path)).into()
+    el("svg", "icon")
+        .attr("viewBox", "0 0 16 16")
+        .attr("aria-hidden", "true")
+        .child(el("path", "").attr("d", path))
+        .into()
 }
 
 /// The icon of a kind of record.

@@ -18,7 +18,12 @@ pub fn skeleton(rows: usize, what: &'static str) -> Node {
 /// One sentence, and what to do.
 #[must_use]
 pub fn empty(title: &'static str, text: impl Into<Node>, action: impl Into<Node>) -> Node {
-    div("state").child(icon::mark()).child(el("h2", "").child(title)).child(el("p", "").child(text)).child(action).into()
+    div("state")
+        .child(icon::mark())
+        .child(el("h2", "").child(title))
+        .child(el("p", "").child(text))
+        .child(action)
+        .into()
 }
 
 /// What happened, what is safe, what to do; the correlation id behind "Details".

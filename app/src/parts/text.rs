@@ -23,7 +23,9 @@ fn block(scope: Scope, block: &Block) -> Node {
         Block::Paragraph { content } => el("p", "").children(inlines(scope, content)).into(),
         Block::Heading { content } => el("p", "").child(el("strong", "").children(inlines(scope, content))).into(),
         // Long lines scroll, and what scrolls can be reached by key.
-        Block::Code { text, .. } => el("pre", "").attr("tabindex", "0").child(el("code", "").child(text.clone())).into(),
+        Block::Code { text, .. } => {
+            el("pre", "").attr("tabindex", "0").child(el("code", "").child(text.clone())).into()
+        }
         Block::Quote { blocks: inner } => el("blockquote", "").children(blocks(scope, inner)).into(),
         Block::List { start, items } => {
             let list = match start {
@@ -50,7 +52,10 @@ fn inline(scope: Scope, inline: &Inline) -> Node {
         Inline::Emphasis { content } => around("em", content),
         Inline::Strike { content } => around("s", content),
         Inline::Link { href, content } => {
-            let link = el("a", "").attr("href", href.clone()).attr("target", "_blank").attr("rel", "noopener noreferrer nofollow");
+            let link = el("a", "")
+                .attr("href", href.clone())
+                .attr("target", "_blank")
+                .attr("rel", "noopener noreferrer nofollow");
             link.children(inlines(scope, content)).into()
         }
         Inline::Record { record } => chip::reference(scope, record.clone()),

@@ -41,7 +41,8 @@ impl Chips {
     /// What is known, tracked.
     #[must_use]
     pub fn get(self, key: &RecordKey) -> ChipState {
-        self.known.with(|known| known.iter().find(|(of, _)| of == key).map_or(ChipState::Loading, |(_, state)| state.clone()))
+        self.known
+            .with(|known| known.iter().find(|(of, _)| of == key).map_or(ChipState::Loading, |(_, state)| state.clone()))
     }
 
     /// A record that came with something else.

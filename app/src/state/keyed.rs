@@ -79,6 +79,7 @@ impl<V: PartialEq + Send + Sync + 'static> Keyed<V> {
     /// The cell of a key that was just named by [`Self::keys`].
     #[must_use]
     pub fn cell(self, key: u64) -> Option<ArcRwSignal<V>> {
-        self.cells.with_value(|cells| cells.binary_search_by_key(&key, |(of, _)| *of).ok().map(|at| cells[at].1.clone()))
+        self.cells
+            .with_value(|cells| cells.binary_search_by_key(&key, |(of, _)| *of).ok().map(|at| cells[at].1.clone()))
     }
 }

@@ -246,7 +246,9 @@ fn message(item: &Item<'_>, parent: Option<&Item<'_>>, lens: &Lens<'_>, before: 
                 None => Progress::Settled,
                 Some(Change::Edit { failure: None, .. }) => Progress::Busy("Saving"),
                 Some(Change::Delete { failure: None }) => Progress::Busy("Deleting"),
-                Some(Change::Edit { failure: Some(why), .. } | Change::Delete { failure: Some(why) }) => Progress::ChangeFailed(why.clone()),
+                Some(Change::Edit { failure: Some(why), .. } | Change::Delete { failure: Some(why) }) => {
+                    Progress::ChangeFailed(why.clone())
+                }
             };
             if let Some(can) = lens.can.filter(|_| !deleted && change.is_none()) {
                 let open = lens.clock.now.since_s(message.created_at) <= i64::from(lens.edit_window_s);

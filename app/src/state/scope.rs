@@ -61,6 +61,8 @@ pub struct Scope {
     me: StoredValue<Me>,
     /// What the feed asked for before there was a browser to ask.
     owed: StoredValue<Vec<FeedEffect>>,
+    /// Where the stream stood when the page was rendered.
+    rendered_at: StoredValue<Option<String>>,
 }
 
 impl Scope {
@@ -101,12 +103,15 @@ impl Scope {
             feed: StoredValue::new(feed),
             me: StoredValue::new(me),
             owed: StoredValue::new(owed),
+            rendered_at: StoredValue::new(seed.cursor.filter(|_| seed.inbox.is_some())),
         }
     }
 
     /// Lets something happen to the feed. Does nothing once the company was left.
     pub fn apply(self, input: Input) {
-        let Some((effects, revision)) = self.feed.try_update_value(|feed| (feed.apply(input), feed.revision())) else { return };
+        let Some((effects, revision)) = self.feed.try_update_value(|feed| (feed.apply(input), feed.revision())) else {
+            return;
+        };
         if self.revision.try_get_untracked() != Some(revision) {
             self.revision.try_set(revision);
         }
@@ -143,6 +148,13 @@ impl Scope {
     #[must_use]
     pub fn ask(self) -> Option<Ask> {
         self.feed.try_update_value(Feed::ask)
+    }
+
+    /// Where the socket resumes: at the last event, or at what the page was rendered with.
+    #[must_use]
+    pub fn cursor(self) -> Option<String> {
+        let heard = self.read(|feed| feed.cursor().map(str::to_owned));
+        heard.or_else(|| self.rendered_at.get_value())
     }
 
     /// Whether the company is still at hand.
@@ -219,21 +231,22 @@ fn plant(feed: &mut Feed, input: Input, seed: &Seed, owed: &mut Vec<FeedEffect>)
             owed.push(effect);
             continue;
         };
-        let answer = match load {
-            Load::Inbox { after: None } => seed.inbox.clone().map(|page| Input::InboxLoaded { ask: *ask, after: None, page }),
-            Load::Conversation { conversation } => seed
-                .conversation
-                .clone()
-                .filter(|detail| detail.summary.id == *conversation)
-                .map(|detail| Input::ConversationLoaded { ask: *ask, detail }),
-            Load::Messages { conversation, before: None } => seed.messages.clone().map(|page| Input::MessagesLoaded {
-                ask: *ask,
-                conversation: *conversation,
-                before: None,
-                page,
-            }),
-            _ => None,
-        };
+        let answer =
+            match load {
+                Load::Inbox { after: None } => {
+                    seed.inbox.clone().map(|page| Input::InboxLoaded { ask: *ask, after: None, page })
+                }
+                Load::Conversation { conversation } => seed
+                    .conversation
+                    .clone()
+                    .filter(|detail| detail.summary.id == *conversation)
+                    .map(|detail| Input::ConversationLoaded { ask: *ask, detail }),
+                Load::Messages { conversation, before: None } => seed
+                    .messages
+                    .clone()
+                    .map(|page| Input::MessagesLoaded { ask: *ask, conversation: *conversation, before: None, page }),
+                _ => None,
+            };
         match answer {
             Some(answer) => effects.extend(feed.apply(answer)),
             None => owed.push(effect),

@@ -65,7 +65,8 @@ fn limit(scope: Scope, legal: MessageId) -> Node {
     let company = scope.me(company_name);
     let text = format!("Threads in {company} go {max} levels deep, and this is the last one.");
     let cancel = button("button", move || scope.ui.reply_to.set(None)).child("Cancel");
-    let instead = button("button primary", move || scope.ui.reply_to.set(Some(legal))).child(format!("Reply to {name} instead"));
+    let instead =
+        button("button primary", move || scope.ui.reply_to.set(Some(legal))).child(format!("Reply to {name} instead"));
     let notice = div("composer-box")
         .child(div("composer-reply").child(span("").child(text)))
         .child(div("composer-foot").child(cancel).child(instead));
@@ -107,7 +108,10 @@ impl Editor {
             Ok(body) => body,
             Err(BoundError::Empty) => return,
             Err(BoundError::TooLong { len, max }) => {
-                return self.wrong.set(Some(format!("{} characters too long. Attach longer texts, or send them in parts.", len - max)));
+                return self.wrong.set(Some(format!(
+                    "{} characters too long. Attach longer texts, or send them in parts.",
+                    len - max
+                )));
             }
             Err(_) => return self.wrong.set(Some("This text has a character that can't be sent.".to_owned())),
         };
@@ -125,7 +129,15 @@ impl Editor {
         let (conversation, parent) = (self.conversation, self.parent());
         self.write(String::new());
         self.linked.set(None);
-        scope.apply(Input::Send { key: ids::idempotency_key(), conversation, parent, body, record, author, at: dom::now() });
+        scope.apply(Input::Send {
+            key: ids::idempotency_key(),
+            conversation,
+            parent,
+            body,
+            record,
+            author,
+            at: dom::now(),
+        });
         if parent.is_some() {
             scope.ui.reply_to.set(None);
             dom::focus_soon(".talk-composer textarea");
@@ -180,7 +192,9 @@ fn editor(scope: Scope, conversation: ConversationId, target: Target) -> Node {
     };
     dom::effect(move || begin(editor));
     let external = move || scope.with(|feed| feed.conversation(conversation).is_some_and(|view| view.has_external));
-    let title = move || scope.with(|feed| feed.conversation(conversation).map(|view| view.title.to_owned()).unwrap_or_default());
+    let title = move || {
+        scope.with(|feed| feed.conversation(conversation).map(|view| view.title.to_owned()).unwrap_or_default())
+    };
     let inline = if target == Target::New { " talk-composer" } else { " inline" };
     let class = move || format!("composer{inline}{}", if external() { " external" } else { "" });
     let company = scope.me(company_name);
@@ -211,7 +225,12 @@ fn editor(scope: Scope, conversation: ConversationId, target: Target) -> Node {
         div("composer-reply").child(span("truncate").child(text)).child(cancel)
     });
     let warning = move || {
-        external().then(|| div("composer-warning").test_id("external-warning").child(icon::icon(icon::WARNING)).child("External people will see this"))
+        external().then(|| {
+            div("composer-warning")
+                .test_id("external-warning")
+                .child(icon::icon(icon::WARNING))
+                .child("External people will see this")
+        })
     };
     let area = el("textarea", "")
         .attr("rows", "1")
@@ -225,10 +244,14 @@ fn editor(scope: Scope, conversation: ConversationId, target: Target) -> Node {
         .on("keydown", move |event| editor.key(&event));
     let submit = el("button", "button primary")
         .attr("type", "submit")
-        .attr_live("aria-disabled", move || Some(if editor.text.with(|text| text.trim().is_empty()) { "true" } else { "false" }))
+        .attr_live("aria-disabled", move || {
+            Some(if editor.text.with(|text| text.trim().is_empty()) { "true" } else { "false" })
+        })
         .child(if matches!(target, Target::Edit(_)) { "Save" } else { "Send" });
     let foot = div("composer-foot")
-        .child(span("composer-where truncate").test_id("composer-where").child("to ").child(el("strong", "").live(place)))
+        .child(
+            span("composer-where truncate").test_id("composer-where").child("to ").child(el("strong", "").live(place)),
+        )
         .live(over)
         .child(span("composer-hint").attr("aria-hidden", "true").child(el("kbd", "").child("Enter")))
         .child(submit);

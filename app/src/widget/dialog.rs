@@ -47,7 +47,9 @@ pub fn frame(scope: Scope, title: &'static str, body: Vec<Node>) -> Node {
 
 /// Closes the open dialog. It is closed before it goes: only then does the browser give the focus back.
 pub fn close(scope: Scope) {
-    match dom::find("dialog[open]").and_then(|element| wasm_bindgen::JsCast::dyn_into::<HtmlDialogElement>(element).ok()) {
+    match dom::find("dialog[open]")
+        .and_then(|element| wasm_bindgen::JsCast::dyn_into::<HtmlDialogElement>(element).ok())
+    {
         Some(dialog) => dialog.close(),
         None => scope.ui.dialog.set(None),
     }

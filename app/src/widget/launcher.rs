@@ -11,7 +11,8 @@ use crate::{
 /// The button with badge and faces, in the company's colour.
 #[must_use]
 pub fn launcher(hue: &str, state: Option<wire::Launcher>) -> Node {
-    let state = state.unwrap_or(wire::Launcher { unread: 0, online: Vec::new(), online_count: 0, presence_known: false });
+    let state =
+        state.unwrap_or(wire::Launcher { unread: 0, online: Vec::new(), online_count: 0, presence_known: false });
     let mut name = "Messages".to_owned();
     if state.unread > 0 {
         name.push_str(&format!(", {} unread", badge(state.unread)));

@@ -15,7 +15,12 @@ use crate::{
     net::{dom, socket},
     node::{Node, button, div, each, el, live, span},
     parts::{face, icon, states},
-    state::{Scope, chips::ChipState, keyed::{Keyed, key}, scope::Dialog},
+    state::{
+        Scope,
+        chips::ChipState,
+        keyed::{Keyed, key},
+        scope::Dialog,
+    },
 };
 
 /// A row as it is shown.
@@ -35,7 +40,10 @@ struct Row {
 }
 
 fn row(feed: &Feed, view: &ConversationView<'_>) -> Row {
-    let typing = view.typing.first().map(|user| feed.person(*user).map_or_else(|| "Someone".to_owned(), |person| person.name.clone()));
+    let typing = view
+        .typing
+        .first()
+        .map(|user| feed.person(*user).map_or_else(|| "Someone".to_owned(), |person| person.name.clone()));
     Row {
         id: view.id,
         kind: view.kind,
@@ -91,7 +99,12 @@ pub fn list(scope: Scope) -> Node {
     // One stop for the tab key: the open conversation, else the first; arrows go on from there.
     let stop = Memo::new(move |_| {
         let keys = keyed.keys();
-        ui.open.get().map(|open| key(&open)).filter(|open| keys.contains(open)).or_else(|| keys.first().copied()).unwrap_or(0)
+        ui.open
+            .get()
+            .map(|open| key(&open))
+            .filter(|open| keys.contains(open))
+            .or_else(|| keys.first().copied())
+            .unwrap_or(0)
     });
     let filter = move |label: &'static str, unread_only: bool| {
         button("filter", move || ui.unread_only.set(unread_only))
@@ -106,9 +119,13 @@ pub fn list(scope: Scope) -> Node {
         }),
         Stage::Ready { more, loading_more } => vec![
             live(move || keyed.keys().is_empty().then(|| nothing(scope))),
-            el("ul", "").on("keydown", arrows).child(each(move || keyed.keys(), move |key| entry(scope, keyed, stop, key))).into(),
+            el("ul", "")
+                .on("keydown", arrows)
+                .child(each(move || keyed.keys(), move |key| entry(scope, keyed, stop, key)))
+                .into(),
             more.then(|| {
-                let more = button("link", move || scope.apply(Input::InboxMoreWanted)).attr_if("disabled", loading_more.then_some(""));
+                let more = button("link", move || scope.apply(Input::InboxMoreWanted))
+                    .attr_if("disabled", loading_more.then_some(""));
                 div("more").child(more.child(if loading_more { "Loading" } else { "More conversations" }))
             })
             .into(),
@@ -122,7 +139,13 @@ pub fn list(scope: Scope) -> Node {
         .child(icon::icon(icon::COMPOSE));
     let head = div("list-head")
         .child(el("h2", "").child("Conversations"))
-        .child(div("filters").attr("role", "group").label("Show").child(filter("All", false)).child(filter("Unread", true)))
+        .child(
+            div("filters")
+                .attr("role", "group")
+                .label("Show")
+                .child(filter("All", false))
+                .child(filter("Unread", true)),
+        )
         .child(compose);
     let wrong = RwSignal::new(None::<String>);
     el("section", "pane-list")
@@ -138,7 +161,8 @@ fn nothing(scope: Scope) -> Node {
     if scope.ui.unread_only.get() {
         return states::empty("All read", "Nothing new for you here.", ());
     }
-    let start = button("button primary", move || scope.ui.dialog.set(Some(Dialog::Picker))).child("Start a conversation");
+    let start =
+        button("button primary", move || scope.ui.dialog.set(Some(Dialog::Picker))).child("Start a conversation");
     states::empty("No conversations yet", "Talk to a colleague, or about a record on your screen.", start)
 }
 
@@ -154,7 +178,12 @@ fn about(scope: Scope, wrong: RwSignal<Option<String>>) -> Node {
         let ChipState::Known(record) = scope.chips.get(&key) else { return None };
         let start = move || picker::create(scope, CreateConversation::Record { record: key.clone() }, wrong);
         let text = format!("Talk about {}", record.title);
-        Some(button("row-about", start).test_id("about-record").child(icon::record(record.kind)).child(span("truncate").child(text)))
+        Some(
+            button("row-about", start)
+                .test_id("about-record")
+                .child(icon::record(record.kind))
+                .child(span("truncate").child(text)),
+        )
     })
 }
 

@@ -51,7 +51,10 @@ pub fn log(scope: Scope, id: ConversationId) -> Node {
     let keyed = Keyed::new(untrack(|| scope.read(|feed| current(scope, id, feed))));
     // 0: this is the beginning; 1: there is more; 2: it is on its way.
     let older = Memo::new(move |_| {
-        scope.with(|feed| feed.timeline(id).map_or(0, |timeline| u16::from(timeline.older) + u16::from(timeline.older && timeline.loading_older)))
+        scope.with(|feed| {
+            feed.timeline(id)
+                .map_or(0, |timeline| u16::from(timeline.older) + u16::from(timeline.older && timeline.loading_older))
+        })
     });
     let unread = Memo::new(move |_| scope.with(|feed| feed.conversation(id).map_or(0, |view| view.unread.0)));
     let following = RwSignal::new(true);
@@ -131,9 +134,9 @@ fn row(scope: Scope, id: ConversationId, keyed: Keyed<Row>, key: u64) -> Node {
     let Some(cell) = keyed.cell(key) else { return Node::Empty };
     match cell.get_untracked() {
         Row::Message(_) => message::message(scope, id, cell),
-        Row::Reply(parent, depth) => {
-            div(format!("inline-reply depth-{depth}")).child(composer::composer(scope, id, Target::Reply(parent))).into()
-        }
+        Row::Reply(parent, depth) => div(format!("inline-reply depth-{depth}"))
+            .child(composer::composer(scope, id, Target::Reply(parent)))
+            .into(),
         Row::New => div("divider new").test_id("unread-divider").child(span("").child("New")).into(),
         Row::Day(_, at) => div("divider").child(span("").live(move || scope.shell.clock.get().date(at))).into(),
         Row::More { root, .. } => div("branch depth-1")

@@ -52,7 +52,9 @@ pub fn message(scope: Scope, conversation: ConversationId, cell: ArcRwSignal<Row
     let seq = move || of_seq.with(|row| row.seq.map(|seq| seq.to_string()));
     let node = move || of_node.with(|row| row.id.map(node_id));
     let label = move || of_label.with(|row| label(scope, row));
-    let editing = Memo::new(move |_| u16::from(of_editing.with(|row| row.id).is_some_and(|id| scope.ui.editing.get() == Some(id))));
+    let editing = Memo::new(move |_| {
+        u16::from(of_editing.with(|row| row.id).is_some_and(|id| scope.ui.editing.get() == Some(id)))
+    });
     el("article", "")
         .class_live(class)
         .attr_live("id", node)
@@ -104,7 +106,9 @@ fn gutter(scope: Scope, row: &MessageRow) -> Node {
 fn head(scope: Scope, row: &MessageRow) -> Option<Vec<Node>> {
     let context = row.context.clone().zip(row.parent).map(|((name, beginning), parent)| {
         let text = format!("replying to {name}: {beginning}");
-        button("message-context", move || log::reveal(scope, parent)).child(icon::icon(icon::REPLY)).child(span("truncate").child(text))
+        button("message-context", move || log::reveal(scope, parent))
+            .child(icon::icon(icon::REPLY))
+            .child(span("truncate").child(text))
     });
     row.head.then(|| {
         let clock = scope.shell.clock.get();
@@ -161,7 +165,11 @@ fn state(scope: Scope, row: &MessageRow) -> Option<Element> {
 
 fn failed(text: String, failure: &Failure) -> Element {
     let title = words::correlation(failure).map(|id| format!("Correlation id {id}"));
-    div("message-state failed").attr_if("title", title).test_id("failed").child(icon::icon(icon::WARNING)).child(span("").child(text))
+    div("message-state failed")
+        .attr_if("title", title)
+        .test_id("failed")
+        .child(icon::icon(icon::WARNING))
+        .child(span("").child(text))
 }
 
 fn legal_parent(scope: Scope, failure: &Failure) -> Option<MessageId> {
@@ -198,7 +206,9 @@ fn foot(scope: Scope, row: &MessageRow) -> Option<Element> {
             let ago = scope.shell.clock.get().ago(*at);
             (format!("{}, last by {author} {ago}", words::count(*hidden, "reply", "replies")), icon::UNFOLD, "false")
         }
-        None if row.depth == 0 && row.replies > 0 => (words::count(row.replies, "reply", "replies"), icon::FOLD, "true"),
+        None if row.depth == 0 && row.replies > 0 => {
+            (words::count(row.replies, "reply", "replies"), icon::FOLD, "true")
+        }
         None => return None,
     };
     let fold = button("link", move || fold(scope, id)).attr("aria-expanded", expanded).test_id("replies");
@@ -206,11 +216,9 @@ fn foot(scope: Scope, row: &MessageRow) -> Option<Element> {
 }
 
 fn fold(scope: Scope, id: MessageId) {
-    scope.ui.collapsed.update(|collapsed| {
-        match collapsed.iter().position(|of| *of == id) {
-            Some(at) => drop(collapsed.swap_remove(at)),
-            None => collapsed.push(id),
-        }
+    scope.ui.collapsed.update(|collapsed| match collapsed.iter().position(|of| *of == id) {
+        Some(at) => drop(collapsed.swap_remove(at)),
+        None => collapsed.push(id),
     });
 }
 

@@ -21,7 +21,9 @@ use crate::{
 /// The panel. Everything in it belongs to the owner that this is called in.
 #[must_use]
 pub fn panel(shell: Shell, me: Me, seed: Option<Seed>) -> Node {
-    let seed = seed.filter(|seed| seed.me.as_ref().is_some_and(|of| of.company_id == me.company_id && of.context_epoch == me.context_epoch));
+    let seed = seed.filter(|seed| {
+        seed.me.as_ref().is_some_and(|of| of.company_id == me.company_id && of.context_epoch == me.context_epoch)
+    });
     let hue = hue_class(company(&me).map_or(250, |company| company.hue.0));
     let scope = Scope::new(shell, me, seed);
     begin(scope);
@@ -90,7 +92,12 @@ fn strip(scope: Scope) -> Node {
             Connection::Polling => "Live updates are away. Checking every few seconds.",
             Connection::Connecting | Connection::Live | Connection::Over(_) => return None,
         };
-        Some(div("strip fade-in").test_id("strip").child(span("").child(text)).child(button("link", socket::try_now).child("Try now")))
+        Some(
+            div("strip fade-in")
+                .test_id("strip")
+                .child(span("").child(text))
+                .child(button("link", socket::try_now).child("Try now")),
+        )
     })
 }
 
@@ -129,7 +136,11 @@ fn begin(scope: Scope) {
     });
     // A conversation that is gone for this person is no longer shown.
     dom::effect(move || {
-        if ui.open.get().is_some_and(|id| scope.with(|feed| feed.conversation(id).is_none() && feed.timeline(id).is_none())) {
+        if ui
+            .open
+            .get()
+            .is_some_and(|id| scope.with(|feed| feed.conversation(id).is_none() && feed.timeline(id).is_none()))
+        {
             ui.open.set(None);
         }
     });
@@ -141,7 +152,9 @@ fn in_address() -> Option<postil::ids::ConversationId> {
 
 /// Unsent messages and the conversation last open.
 fn restore(scope: Scope) {
-    if let Some(unsent) = storage::get(&scope.storage_key("outbox")).and_then(|text| serde_json::from_str::<Vec<Unsent>>(&text).ok()) {
+    if let Some(unsent) =
+        storage::get(&scope.storage_key("outbox")).and_then(|text| serde_json::from_str::<Vec<Unsent>>(&text).ok())
+    {
         scope.apply(Input::OutboxRestored { context: scope.context(), unsent });
     }
     // On the full page the address says what is open; a host's record comes before what was open elsewhere.

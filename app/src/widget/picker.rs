@@ -25,7 +25,8 @@ use crate::{
 pub fn picker(scope: Scope) -> Node {
     let people = RwSignal::new(None::<Result<Vec<Person>, Failure>>);
     let chosen = RwSignal::new(Vec::<(UserId, String)>::new());
-    let (search, title, wrong) = (RwSignal::new(String::new()), RwSignal::new(String::new()), RwSignal::new(None::<String>));
+    let (search, title, wrong) =
+        (RwSignal::new(String::new()), RwSignal::new(String::new()), RwSignal::new(None::<String>));
     let load = move || {
         people.set(None);
         dom::spawn(async move {
@@ -40,9 +41,15 @@ pub fn picker(scope: Scope) -> Node {
         Some(Err(failure)) => states::error(&failure, "Nothing was started.", load),
         Some(Ok(all)) => {
             let wanted = dom::lower_case(&search.get());
-            let fits = |person: &Person| person.id != scope.viewer && (wanted.is_empty() || dom::lower_case(&person.name).contains(&wanted));
+            let fits = |person: &Person| {
+                person.id != scope.viewer && (wanted.is_empty() || dom::lower_case(&person.name).contains(&wanted))
+            };
             let found: Vec<Node> = all.into_iter().filter(fits).map(|person| option(scope, person, chosen)).collect();
-            if found.is_empty() { states::empty("Nobody found", "Try another name.", ()) } else { el("ul", "").children(found).into() }
+            if found.is_empty() {
+                states::empty("Nobody found", "Try another name.", ())
+            } else {
+                el("ul", "").children(found).into()
+            }
         }
     };
     let start = move || {
@@ -51,11 +58,18 @@ pub fn picker(scope: Scope) -> Node {
             0 => return,
             1 => people.first().map(|(user_id, _)| CreateConversation::Direct { user_id: *user_id }),
             _ => {
-                let names: String = people.iter().map(|(_, name)| name.split(' ').next().unwrap_or(name)).collect::<Vec<_>>().join(", ");
+                let names: String = people
+                    .iter()
+                    .map(|(_, name)| name.split(' ').next().unwrap_or(name))
+                    .collect::<Vec<_>>()
+                    .join(", ");
                 let given = title.get_untracked();
                 let wanted: String = if given.trim().is_empty() { names } else { given };
                 let wanted: String = wanted.chars().take(limits::TITLE_CHARS_MAX).collect();
-                Title::new(&wanted).ok().map(|title| CreateConversation::Group { title, user_ids: people.iter().map(|(id, _)| *id).collect() })
+                Title::new(&wanted).ok().map(|title| CreateConversation::Group {
+                    title,
+                    user_ids: people.iter().map(|(id, _)| *id).collect(),
+                })
             }
         };
         if let Some(what) = what {
@@ -90,15 +104,16 @@ pub fn picker(scope: Scope) -> Node {
 fn option(scope: Scope, person: Person, chosen: RwSignal<Vec<(UserId, String)>>) -> Node {
     let (id, name) = (person.id, person.name.clone());
     let toggle = move |_| {
-        chosen.update(|chosen| {
-            match chosen.iter().position(|(of, _)| *of == id) {
-                Some(at) => drop(chosen.remove(at)),
-                None if chosen.len() < limits::PARTICIPANTS_CREATE_MAX => chosen.push((id, name.clone())),
-                None => {}
-            }
+        chosen.update(|chosen| match chosen.iter().position(|(of, _)| *of == id) {
+            Some(at) => drop(chosen.remove(at)),
+            None if chosen.len() < limits::PARTICIPANTS_CREATE_MAX => chosen.push((id, name.clone())),
+            None => {}
         });
     };
-    let tick = el("input", "").attr("type", "checkbox").checked(move || chosen.with(|chosen| chosen.iter().any(|(of, _)| *of == id))).on("change", toggle);
+    let tick = el("input", "")
+        .attr("type", "checkbox")
+        .checked(move || chosen.with(|chosen| chosen.iter().any(|(of, _)| *of == id)))
+        .on("change", toggle);
     let label = el("label", "option")
         .child(face::with_presence(scope, &person, "large"))
         .child(

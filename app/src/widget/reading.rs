@@ -27,7 +27,11 @@ pub fn look(scope: Scope, id: ConversationId, node: Slot, seen: StoredValue<Vec<
         let mut unseen = i64::MAX;
         let mut shown = Vec::new();
         for message in dom::find_all(&log, ".message[data-seq]") {
-            let Some(seq) = message.get_attribute("data-seq").and_then(|seq| seq.parse().ok()).filter(|seq| *seq > read_seq) else { continue };
+            let Some(seq) =
+                message.get_attribute("data-seq").and_then(|seq| seq.parse().ok()).filter(|seq| *seq > read_seq)
+            else {
+                continue;
+            };
             if !seen.contains(&seq) {
                 let place = message.get_bounding_client_rect();
                 let (top, bottom) = (place.top().max(frame.top()), place.bottom().min(frame.bottom()));

@@ -20,7 +20,8 @@ const FADE_MS: u32 = 160;
 #[must_use]
 pub fn switcher(scope: Scope) -> Node {
     let (here, companies) = scope.me(|me| (company_name(me), me.companies.clone()));
-    let others: Vec<&str> = companies.iter().filter(|company| company.id != scope.company).map(|company| company.name.as_str()).collect();
+    let others: Vec<&str> =
+        companies.iter().filter(|company| company.id != scope.company).map(|company| company.name.as_str()).collect();
     let sentence = format!("You're in {here}. Nothing from {} is loaded.", others.join(" or "));
     let options = companies.into_iter().map(|company| option(scope, company));
     let sentence = div("dialog-body").child(el("p", "muted").child(sentence));
@@ -29,7 +30,8 @@ pub fn switcher(scope: Scope) -> Node {
 
 fn option(scope: Scope, company: CompanyMembership) -> Node {
     let here = company.id == scope.company;
-    let (name, role, bar) = (company.name.clone(), company.role_name.clone(), format!("hue-bar {}", hue_class(company.hue.0)));
+    let (name, role, bar) =
+        (company.name.clone(), company.role_name.clone(), format!("hue-bar {}", hue_class(company.hue.0)));
     let choose = move || {
         if here { dialog::close(scope) } else { switch(scope, &company) }
     };

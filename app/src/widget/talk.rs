@@ -74,7 +74,9 @@ pub fn talk(scope: Scope, id: ConversationId) -> Node {
     let stage = Memo::new(move |_| scope.with(|feed| stage(feed, id)));
     let body = move || match stage.get() {
         Stage::Loading => states::skeleton(5, "Loading messages"),
-        Stage::Failed(failure) => states::error(&failure, "Your draft is kept.", move || scope.apply(Input::ConversationOpened { conversation: id })),
+        Stage::Failed(failure) => states::error(&failure, "Your draft is kept.", move || {
+            scope.apply(Input::ConversationOpened { conversation: id })
+        }),
         Stage::Empty => states::empty("Nothing written yet", "The first message starts the conversation.", ()),
         Stage::Ready => log::log(scope, id),
     };
@@ -90,7 +92,9 @@ pub fn talk(scope: Scope, id: ConversationId) -> Node {
             }
         })
     };
-    let can_write = Memo::new(move |_| scope.with(|feed| u16::from(feed.conversation(id).and_then(|view| view.can).is_none_or(|can| can.create))));
+    let can_write = Memo::new(move |_| {
+        scope.with(|feed| u16::from(feed.conversation(id).and_then(|view| view.can).is_none_or(|can| can.create)))
+    });
     dom::effect(move || {
         // Opened by the person: the focus goes where they will write, except on touch, where that would raise the keyboard.
         if scope.shell.looking.get_untracked() && dom::has_fine_pointer() {
@@ -130,7 +134,12 @@ fn header(scope: Scope, head: Head) -> Vec<Node> {
         .child(div("talk-sub").children(sub).child(external));
     let header = div("talk-header")
         .child(back.child(span("icon-flip").child(icon::icon(icon::BACK))))
-        .child(face::of_conversation(scope, head.kind, head.record.as_ref().map(|record| record.kind), head.other.as_ref()))
+        .child(face::of_conversation(
+            scope,
+            head.kind,
+            head.record.as_ref().map(|record| record.kind),
+            head.other.as_ref(),
+        ))
         .child(title);
     vec![header.into(), record.into()]
 }

@@ -55,29 +55,69 @@ fn invoice(status: &str) -> Value {
 }
 
 fn summary(n: u128) -> Value {
-    let last = |author: usize, text: &str, at: &str| {
-        json!({ "id": id("msg", 900 + n), "authorId": id("usr", author as u128 + 1), "authorName": NAMES[author].0, "text": text, "createdAt": at, "deleted": false })
-    };
+    let last = |author: usize, text: &str, at: &str| json!({ "id": id("msg", 900 + n), "authorId": id("usr", author as u128 + 1), "authorName": NAMES[author].0, "text": text, "createdAt": at, "deleted": false });
     let base = |kind: &str, title: &str, people: &[usize], unread: u16, at: &str, last: Value| {
         json!({ "id": conversation(n).to_string(), "kind": kind, "title": title, "people": people.iter().map(|n| person(*n)).collect::<Vec<_>>(),
                 "peopleCount": people.len() as u32, "hasExternal": people.contains(&3), "last": last, "unread": unread, "readSeq": 8, "lastSeq": 12, "activityAt": at })
     };
     match n {
         INVOICE => {
-            let mut it = base("record", "Invoice 4711 · Nordwind GmbH", &[1, 2, 3, 0], 3, "2026-11-23T09:58:00Z", last(3, "The credit note goes out today, reference CN-88.", "2026-11-23T09:58:00Z"));
+            let mut it = base(
+                "record",
+                "Invoice 4711 · Nordwind GmbH",
+                &[1, 2, 3, 0],
+                3,
+                "2026-11-23T09:58:00Z",
+                last(3, "The credit note goes out today, reference CN-88.", "2026-11-23T09:58:00Z"),
+            );
             it["record"] = invoice("disputed");
             it
         }
-        LONG => base("group", "Month end, November: who still owes what to whom and until when", &[1, 2, 4, 0], 0, "2026-11-23T09:12:00Z", last(0, "Accruals are in, except freight.", "2026-11-23T09:12:00Z")),
-        3 => base("direct", NAMES[2].0, &[2, 0], 1, "2026-11-22T16:40:00Z", last(2, "Can you release the payment run before noon?", "2026-11-22T16:40:00Z")),
+        LONG => base(
+            "group",
+            "Month end, November: who still owes what to whom and until when",
+            &[1, 2, 4, 0],
+            0,
+            "2026-11-23T09:12:00Z",
+            last(0, "Accruals are in, except freight.", "2026-11-23T09:12:00Z"),
+        ),
+        3 => base(
+            "direct",
+            NAMES[2].0,
+            &[2, 0],
+            1,
+            "2026-11-22T16:40:00Z",
+            last(2, "Can you release the payment run before noon?", "2026-11-22T16:40:00Z"),
+        ),
         4 => {
-            let mut it = base("record", "Production plan week 48", &[4, 5, 0], 0, "2026-11-20T11:00:00Z", last(4, "Line 2 stands still on Thursday afternoon.", "2026-11-20T11:00:00Z"));
+            let mut it = base(
+                "record",
+                "Production plan week 48",
+                &[4, 5, 0],
+                0,
+                "2026-11-20T11:00:00Z",
+                last(4, "Line 2 stands still on Thursday afternoon.", "2026-11-20T11:00:00Z"),
+            );
             it["record"] = json!({ "kind": "plan", "id": "PLAN/48", "title": "Production plan week 48", "status": "draft", "updatedAt": "2026-11-20T11:00:00Z" });
             it
         }
-        5 => base("direct", NAMES[4].0, &[4, 0], 0, "2026-11-18T07:30:00Z", last(0, "Thank you.", "2026-11-18T07:30:00Z")),
+        5 => base(
+            "direct",
+            NAMES[4].0,
+            &[4, 0],
+            0,
+            "2026-11-18T07:30:00Z",
+            last(0, "Thank you.", "2026-11-18T07:30:00Z"),
+        ),
         _ => {
-            let mut it = base("record", "Travel policy 2027", &[5, 1, 0], 0, "2026-10-02T07:30:00Z", last(5, "Trains before planes under six hours.", "2026-10-02T07:30:00Z"));
+            let mut it = base(
+                "record",
+                "Travel policy 2027",
+                &[5, 1, 0],
+                0,
+                "2026-10-02T07:30:00Z",
+                last(5, "Trains before planes under six hours.", "2026-10-02T07:30:00Z"),
+            );
             it["record"] = json!({ "kind": "topic", "id": "TRAVEL-2027", "title": "Travel policy 2027", "status": "in review", "updatedAt": "2026-10-02T07:30:00Z" });
             it
         }
@@ -95,17 +135,59 @@ struct Line {
 fn lines() -> Vec<Line> {
     let line = |seq, parent, author, at, body: &str| Line { seq, parent, author, at, body: body.to_owned() };
     let mut all = vec![
-        line(1, 0, 1, "2026-11-22T08:02:00Z", "Goods receipt is **88 pieces short** of what they invoiced. Can we hold payment?"),
+        line(
+            1,
+            0,
+            1,
+            "2026-11-22T08:02:00Z",
+            "Goods receipt is **88 pieces short** of what they invoiced. Can we hold payment?",
+        ),
         line(2, 1, 0, "2026-11-22T08:05:00Z", "Held. Payment block `R` is set until we have a credit note."),
-        line(3, 2, 3, "2026-11-22T08:40:00Z", "Our warehouse says 1 200 left on 14 November. Delivery note attached to #transaction/DN-2231.\n\n> 1 200 pcs, 6 pallets, checked by M. Lang"),
-        line(4, 3, 1, "2026-11-22T08:52:00Z", "Pallet 6 never arrived. The carrier confirms five:\n\n1. pallets 1–3 on the 15th\n2. pallets 4 and 5 on the 16th"),
+        line(
+            3,
+            2,
+            3,
+            "2026-11-22T08:40:00Z",
+            "Our warehouse says 1 200 left on 14 November. Delivery note attached to #transaction/DN-2231.\n\n> 1 200 pcs, 6 pallets, checked by M. Lang",
+        ),
+        line(
+            4,
+            3,
+            1,
+            "2026-11-22T08:52:00Z",
+            "Pallet 6 never arrived. The carrier confirms five:\n\n1. pallets 1–3 on the 15th\n2. pallets 4 and 5 on the 16th",
+        ),
         line(5, 4, 3, "2026-11-22T09:10:00Z", "Then it is ours to sort out with the carrier."),
-        line(6, 5, 2, "2026-11-22T09:12:00Z", "Please put the claim number on the credit note, the auditors ask for it."),
-        line(7, 0, 0, "2026-11-23T09:31:00Z", "Due date is 30 November. See [the contract](https://example.com/contract), §7: *no interest while disputed*."),
+        line(
+            6,
+            5,
+            2,
+            "2026-11-22T09:12:00Z",
+            "Please put the claim number on the credit note, the auditors ask for it.",
+        ),
+        line(
+            7,
+            0,
+            0,
+            "2026-11-23T09:31:00Z",
+            "Due date is 30 November. See [the contract](https://example.com/contract), §7: *no interest while disputed*.",
+        ),
         line(8, 0, 0, "2026-11-23T09:33:00Z", "I move it to the next payment run."),
-        line(9, 7, 2, "2026-11-23T09:41:00Z", "Agreed. [@Anna Keller](postil:user/USR) please note it on the record as well."),
+        line(
+            9,
+            7,
+            2,
+            "2026-11-23T09:41:00Z",
+            "Agreed. [@Anna Keller](postil:user/USR) please note it on the record as well.",
+        ),
         line(10, 0, 3, "2026-11-23T09:56:00Z", "Good morning. Our claims desk accepts the shortfall."),
-        line(11, 0, 3, "2026-11-23T09:58:00Z", "The credit note goes out today, reference CN-88. Net **EUR 1,056.00**, tax as on the invoice.\n\n```\nCN-88   88 × 12.00   1056.00\n```"),
+        line(
+            11,
+            0,
+            3,
+            "2026-11-23T09:58:00Z",
+            "The credit note goes out today, reference CN-88. Net **EUR 1,056.00**, tax as on the invoice.\n\n```\nCN-88   88 × 12.00   1056.00\n```",
+        ),
         line(12, 10, 1, "2026-11-23T09:59:00Z", "Thank you, that was quick."),
     ];
     for line in &mut all {
@@ -170,14 +252,23 @@ impl Loader for Sample {
 
     fn conversation(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<ConversationDetail>, Problem>> {
         let mut detail = summary(INVOICE);
-        detail["participants"] = json!((0..4).map(|n| { let mut it = person(n); it["readSeq"] = json!(8); it }).collect::<Vec<_>>());
+        detail["participants"] = json!(
+            (0..4)
+                .map(|n| {
+                    let mut it = person(n);
+                    it["readSeq"] = json!(8);
+                    it
+                })
+                .collect::<Vec<_>>()
+        );
         detail["can"] = json!({ "create": true, "reply": true, "edit": true, "delete": true, "moderate": false });
         let detail = (id == conversation(INVOICE)).then(|| serde_json::from_value(detail).expect("a conversation"));
         Box::pin(async { Ok(detail) })
     }
 
     fn messages(&self, _: ConversationId) -> BoxFuture<'_, Result<MessagePage, Problem>> {
-        let (mut items, mut replies): (Vec<Message>, Vec<Message>) = messages().into_iter().partition(|message| message.depth == 0);
+        let (mut items, mut replies): (Vec<Message>, Vec<Message>) =
+            messages().into_iter().partition(|message| message.depth == 0);
         items.reverse();
         replies.sort_by(|a, b| a.path.cmp(&b.path));
         Box::pin(async { Ok(MessagePage { items, replies, next_cursor: None }) })
