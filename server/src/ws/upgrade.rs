@@ -14,7 +14,11 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, header};
 use postil::{
-    backend::{bus::Inbox, crypto::token::Token, service::Services},
+    backend::{
+        bus::{Bucket, Inbox, Rate},
+        crypto::token::Token,
+        service::Services,
+    },
     clock::IdSource,
     ids::{ConnectionId, CorrelationId},
     limits,
@@ -103,6 +107,18 @@ impl Realtime {
     }
 }
 
+impl Realtime {
+    /// Counts an opening as a request of that person: sockets that never say hello would otherwise be free.
+    async fn count(&self, guest: &Guest) -> Result<(), Refusal> {
+        let whom = format!("{}:{}", guest.company, guest.member.subject.user);
+        match self.hub.bus().take(Bucket::Request, &whom).await {
+            Rate::Pass => Ok(()),
+            Rate::Wait(pause) => Err(Refusal::new(Code::RateLimited).retry_after_s(Some(pause.as_secs() + 1))),
+            Rate::Closed => Err(Refusal::new(Code::Unavailable)),
+        }
+    }
+}
+
 /// The ticket among the protocols that the client asks for.
 fn ticket(headers: &HeaderMap) -> Option<String> {
     headers
@@ -116,7 +132,8 @@ fn ticket(headers: &HeaderMap) -> Option<String> {
 /// `GET /api/v1/realtime`.
 ///
 /// # Errors
-/// Before the upgrade: `unauthenticated`, `cross_origin`, `unavailable`; `malformed_body` when it is no WebSocket request.
+/// Before the upgrade: `unauthenticated`, `cross_origin`, `rate_limited`, `unavailable`; `malformed_body` when it is no
+/// WebSocket request.
 pub async fn realtime(
     State(realtime): State<Realtime>,
     Extension(correlation): Extension<CorrelationId>,
@@ -130,6 +147,7 @@ pub async fn realtime(
         return Err(Refusal::new(Code::Unavailable));
     }
     let guest = realtime.admit(&headers, correlation).await?;
+    realtime.count(&guest).await?;
     let connection = ConnectionId::from_uuid(realtime.ids.uuid(realtime.hub.clock().now()));
     let work = realtime.hub.lifecycle().work().clone();
     let response = upgrade

@@ -176,8 +176,10 @@ impl Company {
             },
         };
         let mut bytes: Option<Utf8Bytes> = None;
+        let around = self.around(&audience);
         let mut viewers = core::mem::take(&mut self.viewers);
-        for viewer in Self::around_of(&mut viewers, &audience) {
+        for user in around {
+            let Some(viewer) = viewers.get_mut(&user) else { continue };
             if !viewer.sight.message(&audience, &governing) {
                 continue;
             }
@@ -194,17 +196,13 @@ impl Company {
     }
 
     /// Those who come into question: a group has its participants, a record's conversation the whole company.
-    pub(super) fn around_of<'a>(
-        viewers: &'a mut HashMap<UserId, super::Viewer>,
-        audience: &'a Audience,
-    ) -> Box<dyn Iterator<Item = &'a mut super::Viewer> + 'a> {
-        let few = audience.kind != ConversationKind::Record;
-        Box::new(
-            viewers
-                .iter_mut()
-                .filter(move |(user, _)| !few || audience.participants.contains(user))
-                .map(|(_, viewer)| viewer),
-        )
+    pub(super) fn around(&self, audience: &Audience) -> Vec<UserId> {
+        match audience.kind {
+            ConversationKind::Record => self.viewers.keys().copied().collect(),
+            ConversationKind::Direct | ConversationKind::Group => {
+                audience.participants.iter().filter(|user| self.viewers.contains_key(user)).copied().collect()
+            }
+        }
     }
 
     async fn other(&mut self, event: &LogEvent) -> Result<(), LedgerError> {
@@ -246,9 +244,12 @@ impl Company {
         except: Option<UserId>,
     ) {
         let Some(audience) = self.audiences.get(&conversation).cloned().flatten() else { return };
+        let around = self.around(&audience);
         let mut viewers = core::mem::take(&mut self.viewers);
-        for viewer in Self::around_of(&mut viewers, &audience) {
-            if except != Some(viewer.sight.member().subject.user) && viewer.sight.conversation(&audience) {
+        for user in around.into_iter().filter(|user| except != Some(*user)) {
+            if let Some(viewer) = viewers.get_mut(&user)
+                && viewer.sight.conversation(&audience)
+            {
                 Self::push(viewer, bytes, || self.cursor(self.position));
             }
         }
