@@ -18,12 +18,16 @@ const GLOBAL: [&str; 5] = [
 const NOT_OURS: [&str; 1] = ["_sqlx_migrations"];
 /// Unique keys of tenant tables that can't begin with the company: the key is what finds it.
 const KEYS_BEFORE_COMPANY: [&str; 1] = ["api_keys_key_hash_key"];
-const ROLES: [&str; 6] = ["postil_owner", "postil_migrator", "postil_definer", "postil_auth", "postil_app", "postil_worker"];
+const ROLES: [&str; 6] =
+    ["postil_owner", "postil_migrator", "postil_definer", "postil_auth", "postil_app", "postil_worker"];
 /// Who is bound by the tenant wall. postil_auth is not: it signs people in before there is a company.
 const BOUND: [&str; 4] = ["postil_app", "postil_definer", "postil_owner", "postil_worker"];
 
 async fn names(pool: &PgPool, sql: &str) -> Vec<String> {
-    sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(pool).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    sqlx::query_scalar(AssertSqlSafe(sql.to_owned()))
+        .fetch_all(pool)
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
 fn quoted(names: &[&str]) -> String {
@@ -115,7 +119,10 @@ fn a_company_sees_no_other_company_either() {
 fn every_tenant_table_has_a_permissive_policy() {
     in_a_house(async |house| {
         // Without one the wall is a dead end: the table would look empty to the house, and somebody would then widen the wrong policy.
-        let sql = format!("SELECT name FROM {} WHERE NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = t.oid AND p.polpermissive)", tenant_tables());
+        let sql = format!(
+            "SELECT name FROM {} WHERE NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = t.oid AND p.polpermissive)",
+            tenant_tables()
+        );
         assert_none("tables without a permissive policy", &names(&house.owner, &sql).await);
     });
 }
@@ -139,8 +146,19 @@ fn only_sign_in_crosses_companies_and_only_where_it_must() {
         )
         .await;
         let expected = [
-            "api_keys", "audit_log", "companies", "company_stream", "embed_keys", "embed_token_uses", "jobs", "memberships", "project_members",
-            "realtime_tickets", "roles", "sessions", "users",
+            "api_keys",
+            "audit_log",
+            "companies",
+            "company_stream",
+            "embed_keys",
+            "embed_token_uses",
+            "jobs",
+            "memberships",
+            "project_members",
+            "realtime_tickets",
+            "roles",
+            "sessions",
+            "users",
         ];
         assert_eq!(found, expected, "postil_auth reads no talk, no record and no policy");
     });
@@ -296,7 +314,14 @@ fn no_role_is_above_the_walls() {
             quoted(&ROLES)
         );
         assert_none("roles with too much", &names(&house.owner, &sql).await);
-        let logins = names(&house.owner, &format!("SELECT rolname::text FROM pg_roles WHERE rolcanlogin AND rolname IN ({}) ORDER BY 1", quoted(&ROLES))).await;
+        let logins = names(
+            &house.owner,
+            &format!(
+                "SELECT rolname::text FROM pg_roles WHERE rolcanlogin AND rolname IN ({}) ORDER BY 1",
+                quoted(&ROLES)
+            ),
+        )
+        .await;
         assert_eq!(logins, ["postil_app", "postil_migrator", "postil_worker"]);
         let sql = "SELECT pg_get_userbyid(m.member) || ' in ' || pg_get_userbyid(m.roleid) FROM pg_auth_members m
                    WHERE pg_get_userbyid(m.member) IN ('postil_app', 'postil_worker', 'postil_auth', 'postil_definer')";
@@ -307,7 +332,8 @@ fn no_role_is_above_the_walls() {
 #[test]
 fn views_apply_the_readers_rights() {
     in_a_house(async |house| {
-        let sql = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm')
+        let sql =
+            "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm')
                    AND NOT coalesce(reloptions, '{}') && ARRAY['security_invoker=true']";
         assert_none("views that run with their owner's rights", &names(&house.owner, sql).await);
     });
@@ -331,19 +357,46 @@ fn the_bounds_of_the_code_are_the_bounds_of_the_database() {
         let expected = [
             ("companies", format!("((char_length(name) >= 1) AND (char_length(name) <= {}))", limits::NAME_CHARS_MAX)),
             ("companies", format!("((reply_depth_max >= 0) AND (reply_depth_max <= {}))", limits::REPLY_DEPTH_MAX)),
-            ("users", format!("((email = lower(email)) AND ((octet_length(email) >= 3) AND (octet_length(email) <= {})))", limits::EMAIL_BYTES_MAX)),
+            (
+                "users",
+                format!(
+                    "((email = lower(email)) AND ((octet_length(email) >= 3) AND (octet_length(email) <= {})))",
+                    limits::EMAIL_BYTES_MAX
+                ),
+            ),
             ("users", format!("((char_length(name) >= 1) AND (char_length(name) <= {}))", limits::NAME_CHARS_MAX)),
             ("linked_records", format!("(id ~ '^[A-Za-z0-9._/:#-]{{1,{}}}$'::text)", limits::RECORD_ID_BYTES_MAX)),
-            ("linked_records", format!("((char_length(title) >= 1) AND (char_length(title) <= {}))", limits::RECORD_TITLE_CHARS_MAX)),
-            ("linked_records", format!("((char_length(status) >= 1) AND (char_length(status) <= {}))", limits::RECORD_STATUS_CHARS_MAX)),
+            (
+                "linked_records",
+                format!("((char_length(title) >= 1) AND (char_length(title) <= {}))", limits::RECORD_TITLE_CHARS_MAX),
+            ),
+            (
+                "linked_records",
+                format!(
+                    "((char_length(status) >= 1) AND (char_length(status) <= {}))",
+                    limits::RECORD_STATUS_CHARS_MAX
+                ),
+            ),
             ("linked_records", format!("(octet_length(url) <= {})", limits::RECORD_URL_BYTES_MAX)),
-            ("conversations", format!("((char_length(title) >= 1) AND (char_length(title) <= {}))", limits::TITLE_CHARS_MAX)),
+            (
+                "conversations",
+                format!("((char_length(title) >= 1) AND (char_length(title) <= {}))", limits::TITLE_CHARS_MAX),
+            ),
             ("messages", format!("(char_length(body) <= {})", limits::MESSAGE_BODY_CHARS_MAX)),
             ("messages", format!("(char_length(preview) <= {})", limits::PREVIEW_CHARS_MAX)),
             ("messages", format!("((depth >= 0) AND (depth <= {}))", limits::REPLY_DEPTH_MAX)),
-            ("messages", format!("((octet_length(client_key) >= 1) AND (octet_length(client_key) <= {}))", limits::IDEMPOTENCY_KEY_BYTES_MAX)),
+            (
+                "messages",
+                format!(
+                    "((octet_length(client_key) >= 1) AND (octet_length(client_key) <= {}))",
+                    limits::IDEMPOTENCY_KEY_BYTES_MAX
+                ),
+            ),
             ("message_versions", format!("(char_length(body) <= {})", limits::MESSAGE_BODY_CHARS_MAX)),
-            ("idempotency_keys", format!("((octet_length(key) >= 1) AND (octet_length(key) <= {}))", limits::IDEMPOTENCY_KEY_BYTES_MAX)),
+            (
+                "idempotency_keys",
+                format!("((octet_length(key) >= 1) AND (octet_length(key) <= {}))", limits::IDEMPOTENCY_KEY_BYTES_MAX),
+            ),
         ];
         for (table, check) in expected {
             let checks = names(
@@ -353,7 +406,11 @@ fn the_bounds_of_the_code_are_the_bounds_of_the_database() {
             .await;
             assert!(checks.contains(&check), "{table} has no {check}, but {checks:#?}");
         }
-        let default = |column: &str| format!("SELECT column_default::text FROM information_schema.columns WHERE table_name = 'companies' AND column_name = '{column}'");
+        let default = |column: &str| {
+            format!(
+                "SELECT column_default::text FROM information_schema.columns WHERE table_name = 'companies' AND column_name = '{column}'"
+            )
+        };
         assert_eq!(names(&house.owner, &default("reply_depth_max")).await, [limits::REPLY_DEPTH_DEFAULT.to_string()]);
         assert_eq!(names(&house.owner, &default("edit_window_s")).await, [limits::EDIT_WINDOW_DEFAULT_S.to_string()]);
     });

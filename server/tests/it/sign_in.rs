@@ -26,11 +26,23 @@ async fn opens_session(app: &PgPool, n: u8, actor: &Actor, kind: &str, expires: 
 
 /// Session, person, company, epoch.
 async fn session(app: &PgPool, n: u8, at: OffsetDateTime) -> Option<(Uuid, Uuid, Uuid, i32, OffsetDateTime)> {
-    sqlx::query_as("SELECT session_id, user_id, company_id, context_epoch, expires_at FROM auth.session_open($1, $2)").bind(hash(n)).bind(at).fetch_optional(app).await.unwrap()
+    sqlx::query_as("SELECT session_id, user_id, company_id, context_epoch, expires_at FROM auth.session_open($1, $2)")
+        .bind(hash(n))
+        .bind(at)
+        .fetch_optional(app)
+        .await
+        .unwrap()
 }
 
 async fn switches(app: &PgPool, old: u8, new: u8, company: Uuid) -> bool {
-    sqlx::query_scalar("SELECT auth.session_switch($1, $2, $3, $4)").bind(hash(old)).bind(hash(new)).bind(company).bind(now()).fetch_one(app).await.unwrap()
+    sqlx::query_scalar("SELECT auth.session_switch($1, $2, $3, $4)")
+        .bind(hash(old))
+        .bind(hash(new))
+        .bind(company)
+        .bind(now())
+        .fetch_one(app)
+        .await
+        .unwrap()
 }
 
 #[test]
@@ -39,7 +51,9 @@ fn a_session_is_for_members_only() {
         let scene = Scene::set(house).await;
         assert!(opens_session(&house.app, 1, &scene.anna, "browser", in_s(3_600)).await);
         assert!(!opens_session(&house.app, 2, &scene.anna.claims(scene.south.id), "browser", in_s(3_600)).await);
-        assert!(session(&house.app, 1, now()).await.is_some_and(|(_, user, company, epoch, _)| (user, company, epoch) == (scene.anna.id, scene.nordwind.id, 1)));
+        assert!(session(&house.app, 1, now()).await.is_some_and(
+            |(_, user, company, epoch, _)| (user, company, epoch) == (scene.anna.id, scene.nordwind.id, 1)
+        ));
         assert_eq!(session(&house.app, 2, now()).await, None);
         assert_eq!(session(&house.app, 9, now()).await, None, "a token that was never given");
     });
@@ -53,14 +67,30 @@ fn a_session_ends_with_time_sign_out_or_membership() {
             opens_session(&house.app, n, &scene.anna, "browser", in_s(3_600)).await;
         }
         assert_eq!(session(&house.app, 1, in_s(3_601)).await, None);
-        let ends = async || -> Option<Uuid> { sqlx::query_scalar("SELECT company_id FROM auth.session_end($1, $2)").bind(hash(2)).bind(now()).fetch_optional(&house.app).await.unwrap() };
+        let ends = async || -> Option<Uuid> {
+            sqlx::query_scalar("SELECT company_id FROM auth.session_end($1, $2)")
+                .bind(hash(2))
+                .bind(now())
+                .fetch_optional(&house.app)
+                .await
+                .unwrap()
+        };
         assert_eq!(ends().await, Some(scene.nordwind.id));
         assert_eq!(session(&house.app, 2, now()).await, None);
         assert_eq!(ends().await, None, "once");
-        scene.nordwind.arranges(&format!("UPDATE memberships SET status = 'deactivated' WHERE user_id = '{}'", scene.anna.id)).await;
+        scene
+            .nordwind
+            .arranges(&format!("UPDATE memberships SET status = 'deactivated' WHERE user_id = '{}'", scene.anna.id))
+            .await;
         assert_eq!(session(&house.app, 3, now()).await, None, "at the next request, not at the next sign-in");
-        scene.nordwind.arranges(&format!("UPDATE memberships SET status = 'active' WHERE user_id = '{}'", scene.anna.id)).await;
-        scene.nordwind.arranges(&format!("UPDATE users SET status = 'deactivated' WHERE id = '{}'", scene.anna.id)).await;
+        scene
+            .nordwind
+            .arranges(&format!("UPDATE memberships SET status = 'active' WHERE user_id = '{}'", scene.anna.id))
+            .await;
+        scene
+            .nordwind
+            .arranges(&format!("UPDATE users SET status = 'deactivated' WHERE id = '{}'", scene.anna.id))
+            .await;
         assert_eq!(session(&house.app, 4, now()).await, None);
     });
 }
@@ -101,11 +131,17 @@ fn nobody_switches_into_a_company_that_is_not_theirs() {
         assert!(!switches(&house.app, 1, 2, scene.south.id).await);
         assert!(!switches(&house.app, 1, 2, fresh_id()).await);
         assert!(session(&house.app, 1, now()).await.is_some(), "a refused switch changes nothing");
-        scene.south.arranges(&format!("UPDATE memberships SET status = 'deactivated' WHERE user_id = '{}'", scene.bob.id)).await;
+        scene
+            .south
+            .arranges(&format!("UPDATE memberships SET status = 'deactivated' WHERE user_id = '{}'", scene.bob.id))
+            .await;
         opens_session(&house.app, 3, &scene.bob, "browser", in_s(3_600)).await;
         assert!(!switches(&house.app, 3, 4, scene.south.id).await);
         // An embedded session belongs to the page that made it.
-        scene.south.arranges(&format!("UPDATE memberships SET status = 'active' WHERE user_id = '{}'", scene.bob.id)).await;
+        scene
+            .south
+            .arranges(&format!("UPDATE memberships SET status = 'active' WHERE user_id = '{}'", scene.bob.id))
+            .await;
         opens_session(&house.app, 5, &scene.bob, "embed", in_s(3_600)).await;
         assert!(!switches(&house.app, 5, 6, scene.south.id).await);
     });
@@ -132,9 +168,22 @@ fn a_ticket_opens_one_socket() {
         opens_session(&house.app, 1, &scene.anna, "embed", in_s(3_600)).await;
         let (id, ..) = session(&house.app, 1, now()).await.unwrap();
         let gives = async |n: u8, expires: OffsetDateTime| {
-            sqlx::query("SELECT auth.ticket_create($1, $2, $3)").bind(hash(n)).bind(id).bind(expires).execute(&house.app).await.unwrap();
+            sqlx::query("SELECT auth.ticket_create($1, $2, $3)")
+                .bind(hash(n))
+                .bind(id)
+                .bind(expires)
+                .execute(&house.app)
+                .await
+                .unwrap();
         };
-        let redeems = async |n: u8, at: OffsetDateTime| -> Option<Vec<u8>> { sqlx::query_scalar("SELECT auth.ticket_redeem($1, $2)").bind(hash(n)).bind(at).fetch_one(&house.app).await.unwrap() };
+        let redeems = async |n: u8, at: OffsetDateTime| -> Option<Vec<u8>> {
+            sqlx::query_scalar("SELECT auth.ticket_redeem($1, $2)")
+                .bind(hash(n))
+                .bind(at)
+                .fetch_one(&house.app)
+                .await
+                .unwrap()
+        };
         gives(101, in_s(30)).await;
         assert_eq!(redeems(101, now()).await, Some(hash(1)));
         assert_eq!(redeems(101, now()).await, None, "a second time");
@@ -156,7 +205,13 @@ fn an_embed_token_is_used_once() {
     in_a_house(async |house| {
         let scene = Scene::set(house).await;
         let uses = async |company: Uuid, jti: &str| -> bool {
-            sqlx::query_scalar("SELECT auth.embed_token_use($1, $2, $3)").bind(company).bind(jti).bind(in_s(300)).fetch_one(&house.app).await.unwrap()
+            sqlx::query_scalar("SELECT auth.embed_token_use($1, $2, $3)")
+                .bind(company)
+                .bind(jti)
+                .bind(in_s(300))
+                .fetch_one(&house.app)
+                .await
+                .unwrap()
         };
         assert!(uses(scene.nordwind.id, "token-0001").await);
         assert!(!uses(scene.nordwind.id, "token-0001").await);
@@ -174,7 +229,11 @@ fn an_api_key_is_its_service_accounts_in_its_company() {
         crate::harness::actor::fill(&mut tx, "api_keys", &[serde_json::json!({ "company_id": scene.nordwind.id, "id": fresh_id(), "user_id": scene.erp.id, "name": "ERP", "key_hash": format!("\\x{}", "2a".repeat(32)), "created_at": crate::harness::actor::stamp() })]).await;
         tx.commit().await.unwrap();
         let opens = async |n: u8| -> Option<(Uuid, Uuid, String)> {
-            sqlx::query_as("SELECT user_id, company_id, role_key FROM auth.api_key_open($1)").bind(hash(n)).fetch_optional(&house.app).await.unwrap()
+            sqlx::query_as("SELECT user_id, company_id, role_key FROM auth.api_key_open($1)")
+                .bind(hash(n))
+                .fetch_optional(&house.app)
+                .await
+                .unwrap()
         };
         assert_eq!(opens(0x2a).await, Some((scene.erp.id, scene.nordwind.id, "integration".to_owned())));
         assert_eq!(opens(0x2b).await, None);
@@ -187,11 +246,21 @@ fn an_api_key_is_its_service_accounts_in_its_company() {
 fn an_account_is_found_whatever_the_case_of_its_address() {
     in_a_house(async |house| {
         let scene = Scene::set(house).await;
-        let email: String = scene.nordwind.value(&format!("SELECT email FROM users WHERE id = '{}'", scene.anna.id)).await;
-        let finds = async |email: &str| -> Option<(Uuid, Option<String>)> { sqlx::query_as("SELECT user_id, password_hash FROM auth.account($1)").bind(email).fetch_optional(&house.app).await.unwrap() };
+        let email: String =
+            scene.nordwind.value(&format!("SELECT email FROM users WHERE id = '{}'", scene.anna.id)).await;
+        let finds = async |email: &str| -> Option<(Uuid, Option<String>)> {
+            sqlx::query_as("SELECT user_id, password_hash FROM auth.account($1)")
+                .bind(email)
+                .fetch_optional(&house.app)
+                .await
+                .unwrap()
+        };
         assert_eq!(finds(&email.to_uppercase()).await.unwrap().0, scene.anna.id);
         assert_eq!(finds("nobody@example.test").await, None);
-        scene.nordwind.arranges(&format!("UPDATE users SET status = 'deactivated' WHERE id = '{}'", scene.anna.id)).await;
+        scene
+            .nordwind
+            .arranges(&format!("UPDATE users SET status = 'deactivated' WHERE id = '{}'", scene.anna.id))
+            .await;
         assert_eq!(finds(&email).await, None);
     });
 }
@@ -206,13 +275,22 @@ fn only_living_sessions_keep_their_sockets() {
             ids.push(session(&house.app, n, now()).await.unwrap().0);
         }
         let alive = async |at: OffsetDateTime| -> Vec<(Uuid, Uuid)> {
-            let mut rows: Vec<(Uuid, Uuid)> = sqlx::query_as("SELECT session_id, company_id FROM auth.sessions_alive($1, $2)").bind(&ids).bind(at).fetch_all(&house.worker).await.unwrap();
+            let mut rows: Vec<(Uuid, Uuid)> =
+                sqlx::query_as("SELECT session_id, company_id FROM auth.sessions_alive($1, $2)")
+                    .bind(&ids)
+                    .bind(at)
+                    .fetch_all(&house.worker)
+                    .await
+                    .unwrap();
             rows.sort();
             rows
         };
         assert_eq!(alive(now()).await.len(), 3);
         sqlx::query("SELECT auth.session_end($1, $2)").bind(hash(1)).bind(now()).execute(&house.app).await.unwrap();
-        scene.nordwind.arranges(&format!("UPDATE memberships SET status = 'deactivated' WHERE user_id = '{}'", scene.ben.id)).await;
+        scene
+            .nordwind
+            .arranges(&format!("UPDATE memberships SET status = 'deactivated' WHERE user_id = '{}'", scene.ben.id))
+            .await;
         assert!(switches(&house.app, 3, 4, scene.south.id).await);
         assert_eq!(alive(now()).await, [(ids[2], scene.south.id)], "and in which company, so that a switch shows");
         assert_eq!(alive(in_s(4_000)).await, []);

@@ -118,7 +118,8 @@ fn kind() -> impl Strategy<Value = RecordKind> {
 }
 
 fn member() -> impl Strategy<Value = Member> {
-    let membership = prop_oneof![8 => Just(Membership::Active), 1 => Just(Membership::Deactivated), 1 => Just(Membership::Deleted)];
+    let membership =
+        prop_oneof![8 => Just(Membership::Active), 1 => Just(Membership::Deactivated), 1 => Just(Membership::Deleted)];
     (0..ROLES.len(), option::of(0..2_usize), subsequence(vec![0, 1], 0..=2), membership)
         .prop_map(|(role, department, projects, membership)| Member { role, department, projects, membership })
 }
@@ -141,7 +142,13 @@ fn talk() -> impl Strategy<Value = Talk> {
 }
 
 fn message() -> impl Strategy<Value = Message> {
-    (0..6_usize, 0..MEMBERS, option::weighted(0.4, 0..6_usize), proptest::bool::weighted(0.3), proptest::bool::weighted(0.1))
+    (
+        0..6_usize,
+        0..MEMBERS,
+        option::weighted(0.4, 0..6_usize),
+        proptest::bool::weighted(0.3),
+        proptest::bool::weighted(0.1),
+    )
         .prop_map(|(talk, author, link, reply, deleted)| Message { talk, author, link, reply, deleted })
 }
 
@@ -158,15 +165,27 @@ fn law() -> impl Strategy<Value = Law> {
         1 => Just(Where::OwnRecords),
     ];
     let effect = prop_oneof![3 => Just(Effect::Allow), 1 => Just(Effect::Deny)];
-    let actions = (subsequence(READING.to_vec(), 0..=2), subsequence(Action::ALL.to_vec(), 0..=4)).prop_map(|(reading, other)| reading.into_iter().chain(other).collect());
-    (effect, subsequence((0..ROLES.len()).collect::<Vec<_>>(), 0..=3), subsequence((0..MEMBERS).collect::<Vec<_>>(), 0..=1), actions, place)
+    let actions = (subsequence(READING.to_vec(), 0..=2), subsequence(Action::ALL.to_vec(), 0..=4))
+        .prop_map(|(reading, other)| reading.into_iter().chain(other).collect());
+    (
+        effect,
+        subsequence((0..ROLES.len()).collect::<Vec<_>>(), 0..=3),
+        subsequence((0..MEMBERS).collect::<Vec<_>>(), 0..=1),
+        actions,
+        place,
+    )
         .prop_map(|(effect, roles, users, actions, scope)| Law { effect, roles, users, actions, scope })
 }
 
 /// Some companies begin with much allowed, so that denials have something to take away.
 fn constitution() -> impl Strategy<Value = Vec<Law>> {
-    let base = subsequence((0..ROLES.len()).collect::<Vec<_>>(), 1..=3)
-        .prop_map(|roles| Law { effect: Effect::Allow, roles, users: Vec::new(), actions: Action::ALL.iter().copied().collect(), scope: Where::Company });
+    let base = subsequence((0..ROLES.len()).collect::<Vec<_>>(), 1..=3).prop_map(|roles| Law {
+        effect: Effect::Allow,
+        roles,
+        users: Vec::new(),
+        actions: Action::ALL.iter().copied().collect(),
+        scope: Where::Company,
+    });
     (option::weighted(0.6, base), vec(law(), 0..9)).prop_map(|(base, laws)| base.into_iter().chain(laws).collect())
 }
 
@@ -207,7 +226,9 @@ impl Where {
             Self::Project(n) => Scope::Project { id: ProjectId::from_uuid(projects[*n]) },
             Self::OwnProjects => Scope::OwnProjects,
             Self::Kind(kind) => Scope::Kind { kind: *kind },
-            Self::Record(kind, id) => Scope::Record { record: RecordKey { kind: *kind, id: RecordId::new(id).unwrap() } },
+            Self::Record(kind, id) => {
+                Scope::Record { record: RecordKey { kind: *kind, id: RecordId::new(id).unwrap() } }
+            }
             Self::OwnRecords => Scope::OwnRecords,
         }
     }
@@ -251,7 +272,10 @@ impl Stage<'_> {
         let mut records: Vec<&Record> = Vec::new();
         for record in &world.records {
             if !records.iter().any(|other| (other.kind, other.id) == (record.kind, record.id)) {
-                names.insert(format!("r {}/{}", record.kind, record.id), format!("record {}/{}", record.kind, record.id));
+                names.insert(
+                    format!("r {}/{}", record.kind, record.id),
+                    format!("record {}/{}", record.kind, record.id),
+                );
                 records.push(record);
             }
         }
@@ -325,7 +349,10 @@ impl Stage<'_> {
             let id = fresh_id();
             let own = message.link.filter(|_| !records.is_empty()).map(|n| (n % records.len(), "own"));
             let parent = roots.get(&talk).filter(|_| message.reply).copied();
-            let inherited = parent.and_then(|(_, _, link)| link).filter(|(_, source)| *source != "conversation").map(|(record, _)| (record, "parent"));
+            let inherited = parent
+                .and_then(|(_, _, link)| link)
+                .filter(|(_, source)| *source != "conversation")
+                .map(|(record, _)| (record, "parent"));
             let link = inherited.or(own).or(about.map(|record| (record, "conversation")));
             if parent.is_none() {
                 roots.insert(talk, (id, seq, link));
@@ -342,7 +369,13 @@ impl Stage<'_> {
             if let Some(record) = record {
                 link_rows.push(json!({ "company_id": company, "message_id": id, "kind": record.kind, "record_id": record.id, "title": "", "created_at": at, "created_by": self.people[message.author] }));
             }
-            let label = format!("message {} in {} by {} about {:?}", messages.len(), talks[talk].0, message.author, record.map(|record| (record.kind, record.id)));
+            let label = format!(
+                "message {} in {} by {} about {:?}",
+                messages.len(),
+                talks[talk].0,
+                message.author,
+                record.map(|record| (record.kind, record.id))
+            );
             for table in ["m", "v", "l", "w"] {
                 names.insert(format!("{table} {id}"), format!("{table}: {label}"));
             }
@@ -369,9 +402,18 @@ impl Stage<'_> {
             subject.projects.iter().map(|project| json!({ "company_id": company, "project_id": project.uuid(), "user_id": subject.user.uuid(), "created_at": at, "updated_at": at }))
         });
         fill(&mut tx, "project_members", &assignments.collect::<Vec<_>>()).await;
-        fill(&mut tx, "policies", &[json!({ "company_id": company, "version": 1, "document": policy, "comment": "", "created_at": at })]).await;
+        fill(
+            &mut tx,
+            "policies",
+            &[json!({ "company_id": company, "version": 1, "document": policy, "comment": "", "created_at": at })],
+        )
+        .await;
         fill(&mut tx, "policy_grants", &grant_rows(company, 1, &policy)).await;
-        sqlx::query("UPDATE companies SET policy_version = 1 WHERE id = $1").bind(company).execute(&mut *tx).await.unwrap();
+        sqlx::query("UPDATE companies SET policy_version = 1 WHERE id = $1")
+            .bind(company)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
         let record_rows = records.iter().map(|record| {
             json!({
                 "company_id": company, "kind": record.kind, "id": record.id, "title": "Record", "owner_id": record.owner.map(|n| self.people[n]),
@@ -429,13 +471,17 @@ impl Stage<'_> {
         let built = self.build(world).await;
         for (n, (member, subject)) in world.members.iter().zip(&built.subjects).enumerate() {
             let active = member.membership == Membership::Active;
-            let allowed = |action, resource: &Resource| active && decide(&built.policy, subject, action, resource).is_allowed();
+            let allowed =
+                |action, resource: &Resource| active && decide(&built.policy, subject, action, resource).is_allowed();
             let expected = built.visible(n, &allowed);
             let seen = self.seen(built.company, subject.user.uuid()).await;
             let name = |id: &String| built.names.get(id).unwrap_or(id).clone();
             let leaked: Vec<String> = seen.difference(&expected).map(name).collect();
             let missing: Vec<String> = expected.difference(&seen).map(name).collect();
-            prop_assert!(leaked.is_empty() && missing.is_empty(), "member {n}: SQL shows what decide() keeps back: {leaked:?}; keeps back what decide() shows: {missing:?}");
+            prop_assert!(
+                leaked.is_empty() && missing.is_empty(),
+                "member {n}: SQL shows what decide() keeps back: {leaked:?}; keeps back what decide() shows: {missing:?}"
+            );
             self.shown.set(self.shown.get() + seen.len());
             self.hidden.set(self.hidden.get() + built.names.len() - seen.len());
 
@@ -443,7 +489,9 @@ impl Stage<'_> {
             for action in Action::ALL {
                 expected.push((*action, None, allowed(*action, &Resource::Unlinked)));
                 // Wall 2 knows no right to what one can't see.
-                expected.extend(built.resources.iter().map(|resource| (*action, Some(resource), allowed(Action::ThreadRead, resource) && allowed(*action, resource))));
+                expected.extend(built.resources.iter().map(|resource| {
+                    (*action, Some(resource), allowed(Action::ThreadRead, resource) && allowed(*action, resource))
+                }));
             }
             let verdicts = self.verdicts(&built, subject.user.uuid()).await;
             prop_assert_eq!(verdicts.len(), expected.len());
@@ -471,8 +519,12 @@ impl Built {
             let (_, _, talk, about) = &self.talks[n];
             match (talk, about) {
                 (_, Some(record)) => record_visible(*record),
-                (Talk::Direct(one, other), _) => [one, other].contains(&&member) && allowed(Action::ThreadRead, &Resource::Unlinked),
-                (Talk::Group(inside, _), _) => inside.contains(&member) && allowed(Action::ThreadRead, &Resource::Unlinked),
+                (Talk::Direct(one, other), _) => {
+                    [one, other].contains(&&member) && allowed(Action::ThreadRead, &Resource::Unlinked)
+                }
+                (Talk::Group(inside, _), _) => {
+                    inside.contains(&member) && allowed(Action::ThreadRead, &Resource::Unlinked)
+                }
                 (Talk::Record(_), None) => unreachable!("a record's talk has a record"),
             }
         };
@@ -511,10 +563,13 @@ fn what_select_shows_is_what_the_policy_allows() {
         }
         let outsider = people.pop().unwrap();
         let stage = Stage { house, people, outsider, shown: Cell::new(0), hidden: Cell::new(0) };
-        let cases = crate::harness::house::setting_or("POSTIL_WORLDS", WORLDS).parse().expect("POSTIL_WORLDS is a number");
-        let mut runner = TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() });
+        let cases =
+            crate::harness::house::setting_or("POSTIL_WORLDS", WORLDS).parse().expect("POSTIL_WORLDS is a number");
+        let mut runner =
+            TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() });
         let runtime = tokio::runtime::Handle::current();
-        let result = tokio::task::block_in_place(|| runner.run(&world(), |world| runtime.block_on(stage.check(&world))));
+        let result =
+            tokio::task::block_in_place(|| runner.run(&world(), |world| runtime.block_on(stage.check(&world))));
         if let Err(error) = result {
             panic!("{error}");
         }

@@ -47,16 +47,22 @@ fn nobody_promotes_themselves() {
             format!("UPDATE memberships SET role_key = 'owner' WHERE user_id = '{me}'"),
             format!("UPDATE memberships SET department_id = '{}' WHERE user_id = '{me}'", scene.finance),
             format!("INSERT INTO memberships (company_id, user_id, role_key) VALUES ('{foreign}', '{me}', 'owner')"),
-            format!("INSERT INTO project_members (company_id, project_id, user_id) SELECT company_id, id, '{me}' FROM projects"),
+            format!(
+                "INSERT INTO project_members (company_id, project_id, user_id) SELECT company_id, id, '{me}' FROM projects"
+            ),
             format!("INSERT INTO policies (company_id, version, document) VALUES ('{company}', 2, '{{}}')"),
-            format!("INSERT INTO policy_grants (company_id, version, ordinal, rule_id, effect, user_id, action, scope) VALUES ('{company}', 1, 9999, 'x', 'allow', '{me}', 'message:read', 'company')"),
+            format!(
+                "INSERT INTO policy_grants (company_id, version, ordinal, rule_id, effect, user_id, action, scope) VALUES ('{company}', 1, 9999, 'x', 'allow', '{me}', 'message:read', 'company')"
+            ),
             "UPDATE policy_grants SET effect = 'allow'".to_owned(),
             "DELETE FROM policy_grants".to_owned(),
             "UPDATE companies SET policy_version = 0".to_owned(),
             "UPDATE companies SET reply_depth_max = 32, edit_window_s = 31536000".to_owned(),
             "UPDATE users SET status = 'active'".to_owned(),
             format!("INSERT INTO roles (company_id, key, name) VALUES ('{company}', 'super', 'Super')"),
-            format!("INSERT INTO api_keys (company_id, id, user_id, name, key_hash) VALUES ('{company}', gen_random_uuid(), '{me}', 'x', decode(repeat('00', 32), 'hex'))"),
+            format!(
+                "INSERT INTO api_keys (company_id, id, user_id, name, key_hash) VALUES ('{company}', gen_random_uuid(), '{me}', 'x', decode(repeat('00', 32), 'hex'))"
+            ),
             "UPDATE linked_records SET department_id = NULL".to_owned(),
         ] {
             let attempt = scene.ben.tries(&sql).await;
@@ -65,7 +71,8 @@ fn nobody_promotes_themselves() {
                 assert_refused(&sql, &attempt, NOT_ALLOWED);
             }
         }
-        let role: String = scene.nordwind.value(&format!("SELECT role_key FROM memberships WHERE user_id = '{me}'")).await;
+        let role: String =
+            scene.nordwind.value(&format!("SELECT role_key FROM memberships WHERE user_id = '{me}'")).await;
         assert_eq!(role, "staff");
         assert!(!scene.ben.may("message:read", Some(&scene.invoice)).await);
     });

@@ -8,8 +8,15 @@ use crate::harness::{Record, Scene, in_a_house};
 fn two_people_have_one_conversation_whoever_begins() {
     in_a_house(async |house| {
         let scene = Scene::set(house).await;
-        assert_eq!(scene.ben.opens("direct", None, &[&scene.anna], None).await, Some(("existing".to_owned(), scene.direct)));
-        let found = join_all([scene.eva.opens("direct", None, &[&scene.mara], None), scene.mara.opens("direct", None, &[&scene.eva], None)]).await;
+        assert_eq!(
+            scene.ben.opens("direct", None, &[&scene.anna], None).await,
+            Some(("existing".to_owned(), scene.direct))
+        );
+        let found = join_all([
+            scene.eva.opens("direct", None, &[&scene.mara], None),
+            scene.mara.opens("direct", None, &[&scene.eva], None),
+        ])
+        .await;
         let ids: Vec<_> = found.into_iter().flatten().map(|(_, id)| id).collect();
         assert!(ids.windows(2).all(|pair| pair[0] == pair[1]), "{ids:?}");
         let count: i64 = scene.nordwind.value("SELECT count(*) FROM conversations WHERE kind = 'direct'").await;
@@ -26,7 +33,10 @@ fn nobody_talks_with_a_stranger_or_with_who_left() {
         assert_eq!(scene.anna.opens("group", Some("x"), &[&scene.ben, &scene.sven], None).await, None);
         assert_eq!(scene.anna.opens("group", Some("x"), &[], None).await, None);
         assert_eq!(scene.anna.opens("group", Some("x"), &[&scene.anna], None).await, None, "oneself is no company");
-        scene.nordwind.arranges(&format!("UPDATE memberships SET status = 'deactivated' WHERE user_id = '{}'", scene.eva.id)).await;
+        scene
+            .nordwind
+            .arranges(&format!("UPDATE memberships SET status = 'deactivated' WHERE user_id = '{}'", scene.eva.id))
+            .await;
         assert_eq!(scene.anna.opens("direct", None, &[&scene.eva], None).await, None);
         assert_eq!(scene.nordwind.events().await.len(), log + 1, "only the membership's change");
     });
@@ -54,7 +64,9 @@ fn a_records_talk_begins_once_and_only_for_who_sees_it() {
 fn a_retry_makes_no_second_group() {
     in_a_house(async |house| {
         let scene = Scene::set(house).await;
-        let open = async |key: &str, hash: [u8; 32], title: &str| scene.anna.opens_keyed(Some(key), &hash, "group", Some(title), &[&scene.ben], None).await.unwrap();
+        let open = async |key: &str, hash: [u8; 32], title: &str| {
+            scene.anna.opens_keyed(Some(key), &hash, "group", Some(title), &[&scene.ben], None).await.unwrap()
+        };
         let (outcome, id) = open("k1", [1; 32], "Plans").await;
         assert_eq!(outcome, "created");
         assert_eq!(open("k1", [1; 32], "Plans").await, ("replayed".to_owned(), id));
@@ -69,8 +81,14 @@ fn racing_twins_make_one_group() {
         let scene = Scene::set(house).await;
         for round in 0..10 {
             let key = format!("race-{round}");
-            let outcomes = join_all((0..4).map(async |_| scene.anna.opens_keyed(Some(&key), &[1; 32], "group", Some("Race"), &[&scene.ben], None).await)).await;
-            let created = outcomes.iter().filter(|outcome| outcome.as_ref().is_ok_and(|(outcome, _)| outcome == "created")).count();
+            let outcomes = join_all((0..4).map(async |_| {
+                scene.anna.opens_keyed(Some(&key), &[1; 32], "group", Some("Race"), &[&scene.ben], None).await
+            }))
+            .await;
+            let created = outcomes
+                .iter()
+                .filter(|outcome| outcome.as_ref().is_ok_and(|(outcome, _)| outcome == "created"))
+                .count();
             assert_eq!(created, 1, "{outcomes:?}");
         }
         let count: i64 = scene.nordwind.value("SELECT count(*) FROM conversations WHERE title = 'Race'").await;
@@ -84,9 +102,13 @@ fn a_key_of_a_message_is_no_key_of_a_conversation() {
     in_a_house(async |house| {
         let scene = Scene::set(house).await;
         scene.anna.sends(&crate::harness::Draft::new(scene.group, "x").keyed("shared")).await.unwrap().sent();
-        let (outcome, id) = scene.anna.opens_keyed(Some("shared"), &[7; 32], "group", Some("x"), &[&scene.ben], None).await.unwrap();
+        let (outcome, id) =
+            scene.anna.opens_keyed(Some("shared"), &[7; 32], "group", Some("x"), &[&scene.ben], None).await.unwrap();
         assert_eq!((outcome.as_str(), id), ("mismatch", None));
         scene.anna.opens_keyed(Some("other"), &[7; 32], "group", Some("x"), &[&scene.ben], None).await.unwrap();
-        assert_eq!(scene.anna.sends(&crate::harness::Draft::new(scene.group, "x").keyed("other")).await.unwrap().outcome, "mismatch");
+        assert_eq!(
+            scene.anna.sends(&crate::harness::Draft::new(scene.group, "x").keyed("other")).await.unwrap().outcome,
+            "mismatch"
+        );
     });
 }

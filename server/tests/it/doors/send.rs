@@ -15,14 +15,21 @@ fn a_send_leaves_one_message_one_version_one_key_and_one_event() {
         assert_eq!((sent.seq, sent.depth), (2, 0));
         let events = scene.nordwind.events().await;
         assert_eq!(&events[before.len()..], ["message.created"]);
-        for (table, column) in [("messages", "id"), ("message_versions", "message_id"), ("idempotency_keys", "message_id"), ("event_log", "message_id")] {
-            let count: i64 = scene.nordwind.value(&format!("SELECT count(*) FROM {table} WHERE {column} = '{}'", sent.id)).await;
+        for (table, column) in [
+            ("messages", "id"),
+            ("message_versions", "message_id"),
+            ("idempotency_keys", "message_id"),
+            ("event_log", "message_id"),
+        ] {
+            let count: i64 =
+                scene.nordwind.value(&format!("SELECT count(*) FROM {table} WHERE {column} = '{}'", sent.id)).await;
             assert_eq!(count, 1, "{table}");
         }
         let reply = scene.eva.answers(&sent, "Morning").await;
         assert_eq!((reply.seq, reply.depth), (3, 1));
         assert_eq!(scene.nordwind.events().await.last().unwrap(), "thread.reply.created");
-        let count: i32 = scene.nordwind.value(&format!("SELECT reply_count FROM threads WHERE root_id = '{}'", sent.id)).await;
+        let count: i32 =
+            scene.nordwind.value(&format!("SELECT reply_count FROM threads WHERE root_id = '{}'", sent.id)).await;
         assert_eq!(count, 1);
     });
 }
@@ -36,7 +43,10 @@ fn a_retry_gets_the_same_answer_and_leaves_nothing() {
         let log = scene.nordwind.events().await;
         for _ in 0..3 {
             let again = scene.anna.sends(&draft.again()).await.unwrap();
-            assert_eq!((again.outcome.as_str(), again.id, again.seq, again.event_seq), ("replayed", first.id, first.seq, None));
+            assert_eq!(
+                (again.outcome.as_str(), again.id, again.seq, again.event_seq),
+                ("replayed", first.id, first.seq, None)
+            );
         }
         // Another body under the same key is another request.
         let mut other = Draft::new(scene.group, "Twice").keyed(&draft.key);
@@ -44,7 +54,10 @@ fn a_retry_gets_the_same_answer_and_leaves_nothing() {
         let mismatch = scene.anna.sends(&other).await.unwrap();
         assert_eq!((mismatch.outcome.as_str(), mismatch.id), ("mismatch", None));
         // Another person's key of the same text is theirs.
-        assert_eq!(scene.ben.sends(&Draft::new(scene.group, "Mine").keyed(&draft.key)).await.unwrap().outcome, "created");
+        assert_eq!(
+            scene.ben.sends(&Draft::new(scene.group, "Mine").keyed(&draft.key)).await.unwrap().outcome,
+            "created"
+        );
         assert_eq!(scene.nordwind.events().await.len(), log.len() + 1);
     });
 }
@@ -55,7 +68,13 @@ fn a_retry_does_not_bring_back_what_the_sender_may_no_longer_see() {
         let scene = Scene::set(house).await;
         let draft = Draft::new(scene.invoice_talk, "Once");
         scene.anna.sends(&draft).await.unwrap().sent();
-        scene.nordwind.arranges(&format!("UPDATE linked_records SET department_id = '{}', owner_id = NULL WHERE id = 'INV-4711'", scene.production)).await;
+        scene
+            .nordwind
+            .arranges(&format!(
+                "UPDATE linked_records SET department_id = '{}', owner_id = NULL WHERE id = 'INV-4711'",
+                scene.production
+            ))
+            .await;
         let again = scene.anna.sends(&draft.again()).await.unwrap();
         assert_eq!((again.outcome.as_str(), again.id, again.body), ("not_found", None, None));
     });
@@ -72,7 +91,10 @@ fn racing_twins_make_one_message() {
                 async move { anna.sends(&draft).await }
             }))
             .await;
-            let created = outcomes.iter().filter(|outcome| outcome.as_ref().is_ok_and(|outcome| outcome.outcome == "created")).count();
+            let created = outcomes
+                .iter()
+                .filter(|outcome| outcome.as_ref().is_ok_and(|outcome| outcome.outcome == "created"))
+                .count();
             assert_eq!(created, 1, "{outcomes:?}");
             for outcome in &outcomes {
                 match outcome {
@@ -99,7 +121,10 @@ fn twins_in_two_conversations_make_one_message() {
             // No common row lock stands between them: the key itself has to.
             let drafts = [scene.group, scene.direct].map(|conversation| Draft::new(conversation, "Race").keyed(&key));
             let (one, other) = tokio::join!(scene.anna.sends(&drafts[0]), scene.anna.sends(&drafts[1]));
-            let created = [&one, &other].iter().filter(|outcome| outcome.as_ref().is_ok_and(|outcome| outcome.outcome == "created")).count();
+            let created = [&one, &other]
+                .iter()
+                .filter(|outcome| outcome.as_ref().is_ok_and(|outcome| outcome.outcome == "created"))
+                .count();
             assert_eq!(created, 1, "{one:?} {other:?}");
         }
         scene.nordwind.events().await;
@@ -132,7 +157,8 @@ fn a_reply_that_would_be_too_deep_names_whom_one_can_answer() {
         let refused = scene.anna.sends(&Draft::new(scene.group, "1b").under(scene.hello.id)).await.unwrap();
         assert_eq!((refused.outcome.as_str(), refused.legal_parent_id), ("too_deep", None));
         assert_eq!(scene.nordwind.events().await.len(), log + 1, "refusals leave no event");
-        let last: i64 = scene.nordwind.value(&format!("SELECT last_seq FROM conversations WHERE id = '{}'", scene.group)).await;
+        let last: i64 =
+            scene.nordwind.value(&format!("SELECT last_seq FROM conversations WHERE id = '{}'", scene.group)).await;
         assert_eq!(last, 5, "refusals take no position");
     });
 }
@@ -157,14 +183,19 @@ fn a_reply_inherits_the_record_and_takes_no_other() {
         let reply = scene.mara.sends(&Draft::new(scene.group, "Yes").under(about.id)).await.unwrap();
         assert_eq!((reply.link_id.as_deref(), reply.link_source.as_deref()), (Some("INV-4711"), Some("parent")));
         let reply = reply.sent();
-        let deeper = scene.anna.sends(&Draft::new(scene.group, "Thanks").under(reply.id).about(&scene.invoice)).await.unwrap();
+        let deeper =
+            scene.anna.sends(&Draft::new(scene.group, "Thanks").under(reply.id).about(&scene.invoice)).await.unwrap();
         assert_eq!((deeper.outcome.as_str(), deeper.link_source.as_deref()), ("created", Some("parent")));
-        let refused = scene.mara.sends(&Draft::new(scene.group, "And this?").under(about.id).about(&scene.topic)).await.unwrap();
+        let refused =
+            scene.mara.sends(&Draft::new(scene.group, "And this?").under(about.id).about(&scene.topic)).await.unwrap();
         assert_eq!((refused.outcome.as_str(), refused.id), ("link_conflict", None));
         // In a record's talk, every message has its record without being told.
         let talk = scene.anna.sends(&Draft::new(scene.invoice_talk, "Here")).await.unwrap();
         assert_eq!((talk.link_id.as_deref(), talk.link_source.as_deref()), (Some("INV-4711"), Some("conversation")));
-        let title: String = scene.nordwind.value(&format!("SELECT title FROM message_links WHERE message_id = '{}'", talk.id.unwrap())).await;
+        let title: String = scene
+            .nordwind
+            .value(&format!("SELECT title FROM message_links WHERE message_id = '{}'", talk.id.unwrap()))
+            .await;
         assert_eq!(title, "transaction INV-4711", "as it was when the message was written");
     });
 }
@@ -190,7 +221,10 @@ fn what_is_hidden_or_foreign_answers_like_what_does_not_exist() {
         ] {
             assert_eq!(who.sends(&draft).await.unwrap(), missing);
         }
-        assert_eq!(scene.anna.claims(scene.south.id).sends(&Draft::new(scene.south_group, "x")).await.unwrap(), missing);
+        assert_eq!(
+            scene.anna.claims(scene.south.id).sends(&Draft::new(scene.south_group, "x")).await.unwrap(),
+            missing
+        );
         // A record that may not be seen can't be named: refused by the wall, since wall 1 asks before.
         let refusal = scene.ben.sends(&Draft::new(scene.group, "x").about(&scene.invoice)).await.unwrap_err();
         assert_eq!(refusal.code, NOT_ALLOWED);
@@ -220,7 +254,8 @@ fn positions_are_dense_under_eight_who_write_at_once() {
         .await;
         let sent = sent.concat();
         for (group, first) in [(scene.group, 2), (other_group, 1)] {
-            let positions: BTreeSet<i64> = sent.iter().filter(|(of, ..)| *of == group).map(|(_, seq, _)| *seq).collect();
+            let positions: BTreeSet<i64> =
+                sent.iter().filter(|(of, ..)| *of == group).map(|(_, seq, _)| *seq).collect();
             assert_eq!(positions, (first..first + 100).collect());
         }
         let events: BTreeSet<i64> = sent.iter().map(|(.., event)| *event).collect();
@@ -247,7 +282,11 @@ fn a_reader_of_the_log_never_sees_a_later_event_before_an_earlier_one() {
                 let conversations = [scene.group, scene.direct];
                 async move {
                     for n in 0..40 {
-                        let there = if n % 3 == 0 && (writer.id == scene.anna.id || writer.id == scene.ben.id) { conversations[1] } else { conversations[0] };
+                        let there = if n % 3 == 0 && (writer.id == scene.anna.id || writer.id == scene.ben.id) {
+                            conversations[1]
+                        } else {
+                            conversations[0]
+                        };
                         writer.writes(there, "x").await;
                     }
                 }
@@ -263,7 +302,10 @@ fn a_reader_of_the_log_never_sees_a_later_event_before_an_earlier_one() {
                 let mut tx = sqlx::Connection::begin(&mut *worker).await.unwrap();
                 sqlx::query("SELECT app.enter(NULL, $1)").bind(scene.nordwind.id).execute(&mut *tx).await.unwrap();
                 // If there is a gap at any moment, some later event was visible before an earlier one.
-                let (count, last): (i64, i64) = sqlx::query_as("SELECT count(*), coalesce(max(seq), 0) FROM event_log").fetch_one(&mut *tx).await.unwrap();
+                let (count, last): (i64, i64) = sqlx::query_as("SELECT count(*), coalesce(max(seq), 0) FROM event_log")
+                    .fetch_one(&mut *tx)
+                    .await
+                    .unwrap();
                 assert_eq!(count, last, "after {looks} looks");
                 tx.commit().await.unwrap();
                 looks += 1;

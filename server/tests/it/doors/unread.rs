@@ -3,7 +3,13 @@
 use crate::harness::{Actor, Draft, Scene, fresh_id, in_a_house};
 
 async fn unread(actor: &Actor, conversation: uuid::Uuid) -> i32 {
-    actor.inbox().await.into_iter().find(|(id, ..)| *id == conversation).map(|(_, unread, _)| unread).expect("it is in the inbox")
+    actor
+        .inbox()
+        .await
+        .into_iter()
+        .find(|(id, ..)| *id == conversation)
+        .map(|(_, unread, _)| unread)
+        .expect("it is in the inbox")
 }
 
 #[test]
@@ -81,7 +87,9 @@ fn the_number_stops_at_its_bound() {
 fn the_inbox_holds_ones_own_talk_and_no_others() {
     in_a_house(async |house| {
         let scene = Scene::set(house).await;
-        let ids = async |actor: &Actor| -> std::collections::BTreeSet<uuid::Uuid> { actor.inbox().await.into_iter().map(|(id, ..)| id).collect() };
+        let ids = async |actor: &Actor| -> std::collections::BTreeSet<uuid::Uuid> {
+            actor.inbox().await.into_iter().map(|(id, ..)| id).collect()
+        };
         assert_eq!(ids(&scene.anna).await, [scene.group, scene.direct, scene.invoice_talk].into());
         assert_eq!(ids(&scene.eva).await, [scene.group].into());
         assert_eq!(ids(&scene.olga).await, [].into(), "an owner's inbox is not the company's");
@@ -89,7 +97,10 @@ fn the_inbox_holds_ones_own_talk_and_no_others() {
         assert_eq!(ids(&scene.bob_south).await, [scene.south_group].into());
         assert_eq!(ids(&scene.anna.claims(scene.south.id)).await, [].into());
         // Shown out: gone from the inbox with its numbers.
-        scene.nordwind.arranges(&format!("UPDATE participants SET deleted_at = now() WHERE user_id = '{}'", scene.eva.id)).await;
+        scene
+            .nordwind
+            .arranges(&format!("UPDATE participants SET deleted_at = now() WHERE user_id = '{}'", scene.eva.id))
+            .await;
         assert_eq!(ids(&scene.eva).await, [].into());
         assert_eq!(scene.eva.unread_total().await, 0);
     });

@@ -7,15 +7,24 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool, Postgres, Transaction, types::time::OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Attempt, House, attempt::{attempt, refusal}, fresh_id, now};
+use super::{
+    Attempt, House,
+    attempt::{attempt, refusal},
+    fresh_id, now,
+};
 
 /// Inserts `rows` into `table`: the keys of the first are the columns of all.
 pub async fn fill(connection: &mut PgConnection, table: &str, rows: &[Value]) {
     let Some(first) = rows.first() else { return };
     let columns: Vec<&str> = first.as_object().expect("a row is an object").keys().map(String::as_str).collect();
     let columns = columns.join(", ");
-    let sql = format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, $1)");
-    sqlx::query(AssertSqlSafe(sql)).bind(Value::from(rows)).execute(connection).await.unwrap_or_else(|error| panic!("{table}: {error}"));
+    let sql =
+        format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, $1)");
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(Value::from(rows))
+        .execute(connection)
+        .await
+        .unwrap_or_else(|error| panic!("{table}: {error}"));
 }
 
 /// The rules of `policy` as row-level security reads them.
@@ -87,7 +96,10 @@ impl Company {
         T: for<'r> sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres> + Send + Unpin,
     {
         let mut tx = self.house().await;
-        sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut *tx).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+        sqlx::query_scalar(AssertSqlSafe(sql.to_owned()))
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
     /// Puts `policy` in force as `version`.
@@ -100,7 +112,12 @@ impl Company {
         }
         fill(&mut tx, "policies", &[json!({ "company_id": self.id, "version": version, "document": policy, "comment": "", "created_at": stamp() })]).await;
         fill(&mut tx, "policy_grants", &grant_rows(self.id, version, policy)).await;
-        sqlx::query("UPDATE companies SET policy_version = $1 WHERE id = $2").bind(version).bind(self.id).execute(&mut *tx).await.unwrap();
+        sqlx::query("UPDATE companies SET policy_version = $1 WHERE id = $2")
+            .bind(version)
+            .bind(self.id)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
     }
 
@@ -117,7 +134,12 @@ impl Company {
     async fn place(&self, table: &str, name: &str) -> Uuid {
         let id = fresh_id();
         let mut tx = self.house().await;
-        fill(&mut tx, table, &[json!({ "company_id": self.id, "id": id, "name": name, "created_at": stamp(), "updated_at": stamp() })]).await;
+        fill(
+            &mut tx,
+            table,
+            &[json!({ "company_id": self.id, "id": id, "name": name, "created_at": stamp(), "updated_at": stamp() })],
+        )
+        .await;
         tx.commit().await.unwrap();
         id
     }
@@ -149,7 +171,14 @@ impl Company {
     }
 
     /// A record that the ERP has told us of.
-    pub async fn record(&self, kind: &'static str, id: &str, owner: Option<&Actor>, department: Option<Uuid>, project: Option<Uuid>) -> Record {
+    pub async fn record(
+        &self,
+        kind: &'static str,
+        id: &str,
+        owner: Option<&Actor>,
+        department: Option<Uuid>,
+        project: Option<Uuid>,
+    ) -> Record {
         let mut tx = self.house().await;
         fill(&mut tx, "linked_records", &[json!({
             "company_id": self.id, "kind": kind, "id": id, "title": format!("{kind} {id}"), "owner_id": owner.map(|actor| actor.id),
@@ -164,11 +193,19 @@ impl Company {
     pub async fn events(&self) -> Vec<String> {
         let mut tx = self.house().await;
         let rows: Vec<(i64, String)> =
-            sqlx::query_as("SELECT seq, kind FROM event_log WHERE company_id = $1 ORDER BY seq").bind(self.id).fetch_all(&mut *tx).await.unwrap();
+            sqlx::query_as("SELECT seq, kind FROM event_log WHERE company_id = $1 ORDER BY seq")
+                .bind(self.id)
+                .fetch_all(&mut *tx)
+                .await
+                .unwrap();
         for (place, (seq, kind)) in (1..).zip(&rows) {
             assert_eq!(*seq, place, "the log has a gap before {kind}");
         }
-        let last: i64 = sqlx::query_scalar("SELECT last_seq FROM company_stream WHERE company_id = $1").bind(self.id).fetch_one(&mut *tx).await.unwrap();
+        let last: i64 = sqlx::query_scalar("SELECT last_seq FROM company_stream WHERE company_id = $1")
+            .bind(self.id)
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
         assert_eq!(usize::try_from(last).unwrap(), rows.len(), "the stream's end is the log's end");
         rows.into_iter().map(|(_, kind)| kind).collect()
     }
@@ -223,13 +260,22 @@ impl Actor {
     /// How many rows `sql` finds for this person.
     pub async fn counts(&self, sql: &str) -> usize {
         let mut tx = self.enters().await;
-        sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut *tx).await.unwrap_or_else(|error| panic!("{sql}: {error}")).len()
+        sqlx::query(AssertSqlSafe(sql.to_owned()))
+            .fetch_all(&mut *tx)
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error}"))
+            .len()
     }
 
     /// The ids that `SELECT id FROM table` shows this person.
     pub async fn sees(&self, table: &str) -> BTreeSet<Uuid> {
         let mut tx = self.enters().await;
-        sqlx::query_scalar(AssertSqlSafe(format!("SELECT id FROM {table}"))).fetch_all(&mut *tx).await.unwrap().into_iter().collect()
+        sqlx::query_scalar(AssertSqlSafe(format!("SELECT id FROM {table}")))
+            .fetch_all(&mut *tx)
+            .await
+            .unwrap()
+            .into_iter()
+            .collect()
     }
 
     /// The verdict of row-level security about one action on one record, or on talk about none.
@@ -260,7 +306,13 @@ impl Actor {
     }
 
     /// The outcome of `app.conversation_create` and the conversation, without one when it is not found.
-    pub async fn opens(&self, kind: &str, title: Option<&str>, people: &[&Actor], record: Option<&Record>) -> Option<(String, Uuid)> {
+    pub async fn opens(
+        &self,
+        kind: &str,
+        title: Option<&str>,
+        people: &[&Actor],
+        record: Option<&Record>,
+    ) -> Option<(String, Uuid)> {
         let (outcome, id) = self.opens_keyed(None, &[0; 32], kind, title, people, record).await.unwrap();
         id.map(|id| (outcome, id))
     }
@@ -335,7 +387,13 @@ impl Actor {
     }
 
     /// One call of `app.message_edit`: its outcome and event.
-    pub async fn edits(&self, message: Uuid, version: i32, body: &str, at: OffsetDateTime) -> Result<(String, Option<i64>), super::Refusal> {
+    pub async fn edits(
+        &self,
+        message: Uuid,
+        version: i32,
+        body: &str,
+        at: OffsetDateTime,
+    ) -> Result<(String, Option<i64>), super::Refusal> {
         sqlx::query_as("SELECT outcome, event_seq FROM app.message_edit($1, $2, $3, $4, $5, '[]', $5, $6, NULL)")
             .bind(self.id)
             .bind(self.company)
@@ -385,7 +443,12 @@ impl Actor {
 
     /// Unread in all conversations.
     pub async fn unread_total(&self) -> i32 {
-        sqlx::query_scalar("SELECT app.unread_total($1, $2, 100)").bind(self.id).bind(self.company).fetch_one(&self.app).await.unwrap()
+        sqlx::query_scalar("SELECT app.unread_total($1, $2, 100)")
+            .bind(self.id)
+            .bind(self.company)
+            .fetch_one(&self.app)
+            .await
+            .unwrap()
     }
 }
 
@@ -410,7 +473,17 @@ impl Draft {
     /// To that conversation, with a key of its own.
     pub fn new(conversation: Uuid, body: &str) -> Self {
         let id = fresh_id();
-        Self { id, key: id.to_string(), hash: [7; 32], conversation, parent: None, record: None, body: body.to_owned(), mentions: Vec::new(), at: now() }
+        Self {
+            id,
+            key: id.to_string(),
+            hash: [7; 32],
+            conversation,
+            parent: None,
+            record: None,
+            body: body.to_owned(),
+            mentions: Vec::new(),
+            at: now(),
+        }
     }
 
     /// As an answer.
@@ -471,7 +544,12 @@ impl Outcome {
     #[track_caller]
     pub fn sent(self) -> Sent {
         assert_eq!(self.outcome, "created", "{self:?}");
-        Sent { id: self.id.unwrap(), conversation_id: self.conversation_id.unwrap(), seq: self.seq.unwrap(), depth: self.depth.unwrap() }
+        Sent {
+            id: self.id.unwrap(),
+            conversation_id: self.conversation_id.unwrap(),
+            seq: self.seq.unwrap(),
+            depth: self.depth.unwrap(),
+        }
     }
 }
 

@@ -38,7 +38,11 @@ pub fn refusal(error: &sqlx::Error) -> Refusal {
 
 /// Runs one statement.
 pub async fn attempt(connection: &mut PgConnection, sql: &str) -> Attempt {
-    connection.execute(AssertSqlSafe(sql.to_owned())).await.map(|done| done.rows_affected()).map_err(|error| refusal(&error))
+    connection
+        .execute(AssertSqlSafe(sql.to_owned()))
+        .await
+        .map(|done| done.rows_affected())
+        .map_err(|error| refusal(&error))
 }
 
 /// Asserts that the wall itself refused: not a syntax error, not a missing table, not some other constraint.

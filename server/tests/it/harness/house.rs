@@ -128,10 +128,9 @@ fn options(role: &str) -> PgConnectOptions {
 }
 
 async fn admin() -> PgConnection {
-    options("DATABASE_URL")
-        .connect()
-        .await
-        .unwrap_or_else(|error| panic!("PostgreSQL does not answer at DATABASE_URL ({error}): run ./script/test, or `cargo xtask dev up`"))
+    options("DATABASE_URL").connect().await.unwrap_or_else(|error| {
+        panic!("PostgreSQL does not answer at DATABASE_URL ({error}): run ./script/test, or `cargo xtask dev up`")
+    })
 }
 
 async fn run(connection: &mut PgConnection, sql: String) {
@@ -149,7 +148,9 @@ async fn only_our_roles_connect(admin: &mut PgConnection, name: &str) {
 async fn drop_database(admin: &mut PgConnection, name: &str) {
     for _ in 0..PARTING_STEPS {
         match admin.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).await {
-            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55006") => tokio::time::sleep(PARTING_STEP).await,
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55006") => {
+                tokio::time::sleep(PARTING_STEP).await
+            }
             _ => return,
         }
     }
@@ -164,7 +165,11 @@ async fn template() -> String {
     let name = format!("{TEMPLATE_PREFIX}{:016x}", hash_of_sources());
     let mut admin = admin().await;
     run(&mut admin, format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).await;
-    let made: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)").bind(&name).fetch_one(&mut admin).await.unwrap();
+    let made: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+        .bind(&name)
+        .fetch_one(&mut admin)
+        .await
+        .unwrap();
     if !made {
         sweep(&mut admin).await;
         // Made under another name and renamed when it is whole: an interrupted one is never taken for a template.
@@ -185,7 +190,11 @@ async fn furnish(name: &str) {
     let mut owner = options("DATABASE_URL").database(name).connect().await.unwrap();
     run(&mut owner, "ALTER SCHEMA public OWNER TO postil_owner".to_owned()).await;
     run(&mut owner, "REVOKE ALL ON SCHEMA public FROM PUBLIC".to_owned()).await;
-    run(&mut owner, "GRANT USAGE ON SCHEMA public TO postil_app, postil_worker, postil_auth, postil_definer".to_owned()).await;
+    run(
+        &mut owner,
+        "GRANT USAGE ON SCHEMA public TO postil_app, postil_worker, postil_auth, postil_definer".to_owned(),
+    )
+    .await;
     let migrator = Migrator::new(repo("migrations").as_path()).await.unwrap();
     migrator.run(&mut owner).await.unwrap_or_else(|error| panic!("the migrations failed: {error}"));
     owner.close().await.unwrap();
@@ -193,11 +202,12 @@ async fn furnish(name: &str) {
 
 /// Drops what killed runs left: databases of processes that are gone, templates of sources that changed.
 async fn sweep(admin: &mut PgConnection) {
-    let left: Vec<(String, Option<String>)> =
-        sqlx::query_as("SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database WHERE datname LIKE 'postil\\_t%'")
-            .fetch_all(&mut *admin)
-            .await
-            .unwrap();
+    let left: Vec<(String, Option<String>)> = sqlx::query_as(
+        "SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database WHERE datname LIKE 'postil\\_t%'",
+    )
+    .fetch_all(&mut *admin)
+    .await
+    .unwrap();
     for (name, made_at) in left {
         let stale = if let Some(rest) = name.strip_prefix(HOUSE_PREFIX) {
             let process = rest.split('_').next().unwrap_or_default();
@@ -220,7 +230,13 @@ pub fn repo(path: &str) -> PathBuf {
 
 fn hash_of_sources() -> u64 {
     let mut hasher = DefaultHasher::new();
-    for place in ["migrations", "fixtures", "src/backend/store/grants.rs", "src/backend/store/migrate.rs", "src/backend/store/seed.rs"] {
+    for place in [
+        "migrations",
+        "fixtures",
+        "src/backend/store/grants.rs",
+        "src/backend/store/migrate.rs",
+        "src/backend/store/seed.rs",
+    ] {
         hash_path(&repo(place), &mut hasher);
     }
     hasher.finish()

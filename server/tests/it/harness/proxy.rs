@@ -73,7 +73,7 @@ impl Proxy {
         self.open.send_replace(true);
     }
 
-    /// Round trips that PostgreSQL clients have asked for so far: simple queries and syncs.
+    /// Round trips that PostgreSQL clients have asked for so far: simple queries, and syncs that end a batch.
     pub fn trips(&self) -> u64 {
         self.trips.load(Ordering::Acquire)
     }
@@ -85,7 +85,7 @@ async fn forward(client: TcpStream, target: String, mut is_open: watch::Receiver
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     tokio::select! {
-        () = pump(from_client, to_server, Some(Count { trips, buffer: Vec::new(), started: false })) => {}
+        () = pump(from_client, to_server, Some(Count { trips, buffer: Vec::new(), started: false, asked: false })) => {}
         () = pump(from_server, to_client, None) => {}
         _ = is_open.wait_for(|open| !open) => {}
     }
@@ -107,7 +107,10 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut count: Option
 struct Count {
     trips: Arc<AtomicU64>,
     buffer: Vec<u8>,
+    /// Whether the start-up message is through.
     started: bool,
+    /// Whether something was asked since the last answer was.
+    asked: bool,
 }
 
 impl Count {
@@ -125,8 +128,16 @@ impl Count {
             if !self.started {
                 let code = u32::from_be_bytes(self.buffer[4..8].try_into().unwrap());
                 self.started = code != SSL_REQUEST;
-            } else if matches!(self.buffer[0], b'S' | b'Q') {
-                self.trips.fetch_add(1, Ordering::AcqRel);
+            } else {
+                match self.buffer[0] {
+                    // A sync with nothing before it is sqlx looking at a connection that was given back: nobody waits for it.
+                    b'S' if !self.asked => {}
+                    b'S' | b'Q' => {
+                        self.trips.fetch_add(1, Ordering::AcqRel);
+                        self.asked = false;
+                    }
+                    _ => self.asked = true,
+                }
             }
             self.buffer.drain(..end);
         }

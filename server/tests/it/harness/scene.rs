@@ -89,8 +89,29 @@ impl Scene {
         let south_group = sven.gathers("South only", &[&bob_south]).await;
         let south_hello = sven.writes(south_group, "Between us").await;
         Self {
-            nordwind, olga, mara, anna, ben, eva, erp, bob, bob_south, finance, production, invoice, plan, topic, group, direct,
-            invoice_talk, hello, south, sven, south_invoice, south_group, south_hello,
+            nordwind,
+            olga,
+            mara,
+            anna,
+            ben,
+            eva,
+            erp,
+            bob,
+            bob_south,
+            finance,
+            production,
+            invoice,
+            plan,
+            topic,
+            group,
+            direct,
+            invoice_talk,
+            hello,
+            south,
+            sven,
+            south_invoice,
+            south_group,
+            south_hello,
         }
     }
 }

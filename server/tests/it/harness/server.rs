@@ -63,15 +63,30 @@ impl Server {
         let config = Config::read(&mut Reader::new(&|name| settings.get(name).cloned())).unwrap();
         let store = Store::connect(app_url, &worker_url).await.unwrap();
         store.check().await.unwrap();
-        let (bus, driver, inbox) = Bus::new(BusConfig { url: Some(redis_url.to_owned()), prefix: format!("{}:", house.name) }, &Machine).unwrap();
-        let services = Services::new(store, bus, Sealer::new(config.secret.bytes()), Arc::new(Machine), Arc::new(Machine), origin.clone());
+        let (bus, driver, inbox) =
+            Bus::new(BusConfig { url: Some(redis_url.to_owned()), prefix: format!("{}:", house.name) }, &Machine)
+                .unwrap();
+        let services = Services::new(
+            store,
+            bus,
+            Sealer::new(config.secret.bytes()),
+            Arc::new(Machine),
+            Arc::new(Machine),
+            origin.clone(),
+        );
         let lifecycle = Lifecycle::new();
         lifecycle.background("bus", driver.run());
         let realtime = Realtime::start(&services, inbox, &config.web.origin, &lifecycle);
         let router = server::http::router(App::new(config, services, Site::empty(), realtime, lifecycle.clone()));
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         lifecycle.background("http", async move { axum::serve(listener, service).await.unwrap() });
-        Self { address, origin, http: reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap(), app: house.app.clone(), lifecycle }
+        Self {
+            address,
+            origin,
+            http: reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap(),
+            app: house.app.clone(),
+            lifecycle,
+        }
     }
 
     /// Stops the node as a crash would: nobody is told.
@@ -81,7 +96,14 @@ impl Server {
 
     /// A client without any proof.
     pub fn nobody(&self) -> Client {
-        Client { http: self.http.clone(), base: format!("http://{}", self.address), origin: self.origin.clone(), token: None, company: None, person_id: None }
+        Client {
+            http: self.http.clone(),
+            base: format!("http://{}", self.address),
+            origin: self.origin.clone(),
+            token: None,
+            company: None,
+            person_id: None,
+        }
     }
 
     /// A browser session of this person in this company, whatever membership they have: made in the database, because signing in costs a hash.
@@ -104,7 +126,12 @@ impl Server {
             .await
             .unwrap();
         assert!(made, "only members have sessions");
-        Client { token: Some(token.reveal().to_owned()), company: Some(actor.company), person_id: Some(actor.id), ..self.nobody() }
+        Client {
+            token: Some(token.reveal().to_owned()),
+            company: Some(actor.company),
+            person_id: Some(actor.id),
+            ..self.nobody()
+        }
     }
 
     /// The ERP of a company, with a key.
@@ -198,8 +225,16 @@ impl Reply {
     #[track_caller]
     pub fn refused(&self, what: &str, code: Code) {
         assert_eq!((self.status, self.code()), (code.status(), code.as_str()), "{what}: {self:?}");
-        assert_eq!(self.headers.get("content-type").map(http::HeaderValue::as_bytes), Some(&b"application/problem+json"[..]), "{what}");
-        assert_eq!(self.body["correlationId"].as_str(), self.headers.get("x-correlation-id").and_then(|id| id.to_str().ok()), "{what}");
+        assert_eq!(
+            self.headers.get("content-type").map(http::HeaderValue::as_bytes),
+            Some(&b"application/problem+json"[..]),
+            "{what}"
+        );
+        assert_eq!(
+            self.body["correlationId"].as_str(),
+            self.headers.get("x-correlation-id").and_then(|id| id.to_str().ok()),
+            "{what}"
+        );
     }
 
     /// Asserts success and yields the body.
@@ -216,7 +251,9 @@ impl Reply {
             body.remove("correlationId");
         }
         let headers = self.headers.iter().filter(|(name, _)| !["x-correlation-id", "date"].contains(&name.as_str()));
-        let headers = headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())).collect();
+        let headers = headers
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
         (self.status, headers, body)
     }
 }
@@ -241,7 +278,8 @@ impl Client {
         let response = request.send().await.unwrap_or_else(|error| panic!("{ask:?}: {error}"));
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.bytes().await.unwrap();
-        let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&bytes).into_owned()));
+        let body = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&bytes).into_owned()));
         Reply { status, headers, body }
     }
 
@@ -252,7 +290,13 @@ impl Client {
 
     /// Sends a message with a fresh key, and expects it to work.
     pub async fn writes(&self, conversation: Uuid, body: &str) -> Value {
-        self.asks(&Ask::new(Method::POST, "/messages").keyed(fresh_id().to_string()).json(&json!({ "conversationId": conversation_id(conversation), "body": body }))).await.good()
+        self.asks(
+            &Ask::new(Method::POST, "/messages")
+                .keyed(fresh_id().to_string())
+                .json(&json!({ "conversationId": conversation_id(conversation), "body": body })),
+        )
+        .await
+        .good()
     }
 
     /// Who is signed in.

@@ -44,7 +44,8 @@ impl Client {
 
     /// Opens a socket with headers of the test's choice.
     pub async fn knocks_with(&self, headers: &[(&'static str, Option<String>)]) -> Result<Socket, NoSocket> {
-        let mut request = format!("{}/api/v1/realtime", self.base.replacen("http", "ws", 1)).into_client_request().unwrap();
+        let mut request =
+            format!("{}/api/v1/realtime", self.base.replacen("http", "ws", 1)).into_client_request().unwrap();
         for (name, value) in headers {
             if let Some(value) = value {
                 request.headers_mut().insert(*name, value.parse().unwrap());
@@ -53,8 +54,12 @@ impl Client {
         match tokio_tungstenite::connect_async(request).await {
             Ok((stream, _)) => Ok(Socket { stream, frames: Vec::new(), cursor: None }),
             Err(tokio_tungstenite::tungstenite::Error::Http(response)) => {
-                let body: Value = response.body().as_deref().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
-                Err(NoSocket { status: response.status().as_u16(), code: body["code"].as_str().unwrap_or("-").to_owned() })
+                let body: Value =
+                    response.body().as_deref().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+                Err(NoSocket {
+                    status: response.status().as_u16(),
+                    code: body["code"].as_str().unwrap_or("-").to_owned(),
+                })
             }
             Err(error) => panic!("the socket failed: {error}"),
         }
@@ -78,7 +83,8 @@ impl Client {
 impl Socket {
     /// Says hello.
     pub async fn greets(&mut self, company: Uuid, cursor: Option<&str>) {
-        self.says(&json!({ "type": "hello", "companyId": company_id(company), "cursor": cursor, "active": true })).await;
+        self.says(&json!({ "type": "hello", "companyId": company_id(company), "cursor": cursor, "active": true }))
+            .await;
     }
 
     /// Sends a frame.
@@ -103,8 +109,13 @@ impl Socket {
             match self.stream.next().await {
                 Some(Ok(Message::Text(text))) => {
                     let frame: Value = serde_json::from_str(&text).unwrap();
-                    let typed: ServerFrame = serde_json::from_value(frame.clone()).unwrap_or_else(|error| panic!("{frame} is no frame: {error}"));
-                    assert_eq!(serde_json::to_value(typed).unwrap(), frame, "a frame with more in it than its type says");
+                    let typed: ServerFrame = serde_json::from_value(frame.clone())
+                        .unwrap_or_else(|error| panic!("{frame} is no frame: {error}"));
+                    assert_eq!(
+                        serde_json::to_value(typed).unwrap(),
+                        frame,
+                        "a frame with more in it than its type says"
+                    );
                     if let Some(cursor) = frame["cursor"].as_str() {
                         self.cursor = Some(cursor.to_owned());
                     }
@@ -150,12 +161,17 @@ impl Socket {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, reading).await.unwrap_or_else(|_| panic!("the socket stayed open; so far {:#?}", self.frames))
+        tokio::time::timeout(PATIENCE, reading)
+            .await
+            .unwrap_or_else(|_| panic!("the socket stayed open; so far {:#?}", self.frames))
     }
 
     /// The bodies of messages received, in order.
     pub fn bodies(&self) -> Vec<String> {
-        let created = self.frames.iter().filter(|frame| frame["type"] == "message.created" || frame["type"] == "thread.reply.created");
+        let created = self
+            .frames
+            .iter()
+            .filter(|frame| frame["type"] == "message.created" || frame["type"] == "thread.reply.created");
         created.map(|frame| frame["message"]["body"].as_str().unwrap().to_owned()).collect()
     }
 }

@@ -3,7 +3,10 @@
 use postil::limits;
 use serde_json::json;
 
-use crate::harness::{Scene, Server, Socket, fresh_id, in_a_house, server::{company_id, user_id}};
+use crate::harness::{
+    Scene, Server, Socket, fresh_id, in_a_house,
+    server::{company_id, user_id},
+};
 
 /// What the server says before it closes, and with what.
 async fn end(socket: &mut Socket) -> (String, u16) {
@@ -24,9 +27,18 @@ fn whoever_does_not_say_hello_first_is_shown_out() {
             ("rubbish".to_owned(), ("hello_expected", 1002)),
             (String::new(), ("hello_expected", 1002)),
             (json!({ "type": "hello", "companyId": here }).to_string(), ("hello_expected", 1002)),
-            (json!({ "type": "hello", "companyId": here, "active": true, "admin": true }).to_string(), ("hello_expected", 1002)),
-            (json!({ "type": "hello", "companyId": company_id(scene.south.id), "active": true }).to_string(), ("company_context_changed", 4409)),
-            (json!({ "type": "hello", "companyId": company_id(fresh_id()), "active": true }).to_string(), ("company_context_changed", 4409)),
+            (
+                json!({ "type": "hello", "companyId": here, "active": true, "admin": true }).to_string(),
+                ("hello_expected", 1002),
+            ),
+            (
+                json!({ "type": "hello", "companyId": company_id(scene.south.id), "active": true }).to_string(),
+                ("company_context_changed", 4409),
+            ),
+            (
+                json!({ "type": "hello", "companyId": company_id(fresh_id()), "active": true }).to_string(),
+                ("company_context_changed", 4409),
+            ),
             (" ".repeat(limits::FRAME_IN_BYTES_MAX + 1), ("frame_too_large", 1002)),
         ] {
             let mut socket = anna.knocks().await.unwrap();
@@ -54,7 +66,10 @@ fn a_frame_that_is_none_ends_the_connection_and_leaves_nothing() {
             (json!({ "type": "activity" }).to_string(), ("malformed_frame", 1002)),
             (json!({ "type": "activity", "active": true, "x": 1 }).to_string(), ("malformed_frame", 1002)),
             (json!({ "type": "typing", "conversationId": "rubbish" }).to_string(), ("malformed_frame", 1002)),
-            (json!({ "type": "hello", "companyId": company_id(scene.nordwind.id), "active": true }).to_string(), ("malformed_frame", 1002)),
+            (
+                json!({ "type": "hello", "companyId": company_id(scene.nordwind.id), "active": true }).to_string(),
+                ("malformed_frame", 1002),
+            ),
             (json!({ "type": "presence.watch", "userIds": many }).to_string(), ("malformed_frame", 1002)),
             (format!("\"{}\"", "x".repeat(limits::FRAME_IN_BYTES_MAX)), ("frame_too_large", 1002)),
         ] {

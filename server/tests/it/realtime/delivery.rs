@@ -19,7 +19,8 @@ fn two_readers_get_every_message_once_and_in_order_and_an_outsider_none() {
         let (here, there) = (Server::start(house).await, Server::start(house).await);
         let (anna, ben) = (here.admits(&scene.anna).await, there.admits(&scene.ben).await);
         let (eva, sven) = (there.admits(&scene.eva).await, here.admits(&scene.sven).await);
-        let (mut anna_hears, mut ben_hears, mut eva_hears, mut sven_hears) = (anna.listens().await, ben.listens().await, eva.listens().await, sven.listens().await);
+        let (mut anna_hears, mut ben_hears, mut eva_hears, mut sven_hears) =
+            (anna.listens().await, ben.listens().await, eva.listens().await, sven.listens().await);
         let mut expected = Vec::new();
         for n in 0..20 {
             let writer = if n % 2 == 0 { &anna } else { &ben };
@@ -47,7 +48,8 @@ fn a_member_of_two_companies_hears_the_one_their_session_is_in() {
     in_a_house(async |house| {
         let scene = Scene::set(house).await;
         let server = Server::start(house).await;
-        let (bob, sven, anna) = (server.admits(&scene.bob_south).await, server.admits(&scene.sven).await, server.admits(&scene.anna).await);
+        let (bob, sven, anna) =
+            (server.admits(&scene.bob_south).await, server.admits(&scene.sven).await, server.admits(&scene.anna).await);
         let mut hears = bob.listens().await;
         anna.writes(scene.invoice_talk, "of finance, where Bob is too").await;
         sven.writes(scene.south_group, LAST).await;
@@ -67,19 +69,42 @@ fn each_deed_has_its_frame() {
         let created = hears.until("message.created").await;
         assert_eq!(created["message"], message, "the frame says what REST says");
         let path = format!("/messages/{}", message["id"].as_str().unwrap());
-        let reply = anna.asks(&Ask::new(Method::POST, format!("{path}/reply")).keyed("r").json(&json!({ "body": "Two" }))).await.good();
+        let reply = anna
+            .asks(&Ask::new(Method::POST, format!("{path}/reply")).keyed("r").json(&json!({ "body": "Two" })))
+            .await
+            .good();
         let replied = hears.until("thread.reply.created").await;
-        assert_eq!((&replied["message"], &replied["rootId"], &replied["replyCount"]), (&reply, &message["id"], &json!(1)));
-        let edited = anna.asks(&Ask::new(Method::PATCH, path.clone()).json(&json!({ "body": "One!", "version": 1 }))).await.good();
+        assert_eq!(
+            (&replied["message"], &replied["rootId"], &replied["replyCount"]),
+            (&reply, &message["id"], &json!(1))
+        );
+        let edited = anna
+            .asks(&Ask::new(Method::PATCH, path.clone()).json(&json!({ "body": "One!", "version": 1 })))
+            .await
+            .good();
         assert_eq!(hears.until("message.updated").await["message"]["body"], edited["body"]);
         anna.asks(&Ask::new(Method::DELETE, path)).await.good();
         let deleted = hears.until("message.deleted").await;
         assert_eq!((&deleted["message"]["id"], &deleted["message"]["body"]), (&message["id"], &json!("")));
         assert!(!deleted.to_string().contains("One"), "a tombstone carries no text");
-        anna.asks(&Ask::new(Method::POST, "/conversations").keyed("g").json(&json!({ "kind": "group", "title": "New", "userIds": [ben.person()] }))).await.good();
+        anna.asks(
+            &Ask::new(Method::POST, "/conversations")
+                .keyed("g")
+                .json(&json!({ "kind": "group", "title": "New", "userIds": [ben.person()] })),
+        )
+        .await
+        .good();
         hears.until("conversation.updated").await;
-        anna.asks(&Ask::new(Method::POST, format!("/conversations/{}/read", conversation_id(scene.group))).json(&json!({ "seq": 3 }))).await.good();
-        let receipt = hears.until_such("receipt.read", |frame| frame["userId"] == anna.person().as_str() && frame["seq"] == 3).await;
+        let mara = server.admits(&scene.mara).await;
+        mara.asks(
+            &Ask::new(Method::POST, format!("/conversations/{}/read", conversation_id(scene.group)))
+                .json(&json!({ "seq": 3 })),
+        )
+        .await
+        .good();
+        let receipt = hears
+            .until_such("receipt.read", |frame| frame["userId"] == mara.person().as_str() && frame["seq"] == 3)
+            .await;
         assert_eq!(receipt["conversationId"], conversation_id(scene.group));
     });
 }
@@ -95,14 +120,23 @@ fn a_hidden_message_is_in_no_frame() {
         let send = json!({ "conversationId": conversation_id(scene.group), "body": "Of finance", "record": { "kind": "transaction", "id": "INV-4711" } });
         let about = anna.asks(&Ask::new(Method::POST, "/messages").keyed("s").json(&send)).await.good();
         let path = format!("/messages/{}", about["id"].as_str().unwrap());
-        anna.asks(&Ask::new(Method::POST, format!("{path}/reply")).keyed("r").json(&json!({ "body": "Finance's answer" }))).await.good();
-        anna.asks(&Ask::new(Method::PATCH, path.clone()).json(&json!({ "body": "Of finance!", "version": 1 }))).await.good();
+        anna.asks(
+            &Ask::new(Method::POST, format!("{path}/reply")).keyed("r").json(&json!({ "body": "Finance's answer" })),
+        )
+        .await
+        .good();
+        anna.asks(&Ask::new(Method::PATCH, path.clone()).json(&json!({ "body": "Of finance!", "version": 1 })))
+            .await
+            .good();
         anna.asks(&Ask::new(Method::DELETE, path)).await.good();
         anna.writes(scene.invoice_talk, "Of finance, in its own talk").await;
         anna.writes(scene.group, LAST).await;
         hears.until_such("message.created", |frame| frame["message"]["body"] == LAST).await;
         let text = serde_json::to_string(&hears.frames).unwrap();
-        assert!(!text.contains("inance") && !text.contains("INV-4711") && !text.contains(about["id"].as_str().unwrap()), "{text}");
+        assert!(
+            !text.contains("inance") && !text.contains("INV-4711") && !text.contains(about["id"].as_str().unwrap()),
+            "{text}"
+        );
         assert_eq!(hears.bodies(), [LAST]);
     });
 }
@@ -125,7 +159,8 @@ fn a_client_resumes_on_another_node_where_it_was() {
                 scene.anna.sends(&Draft::new(scene.group, "Of finance").about(&scene.invoice)).await.unwrap().sent();
             }
         }
-        let ben_there = crate::harness::Client { base: format!("http://{}", there.address), origin: there.origin.clone(), ..ben };
+        let ben_there =
+            crate::harness::Client { base: format!("http://{}", there.address), origin: there.origin.clone(), ..ben };
         let mut hears = ben_there.resumes(Some(&cursor)).await;
         hears.until_such("message.created", |frame| frame["message"]["body"] == "30").await;
         anna.writes(scene.group, LAST).await;
@@ -155,13 +190,15 @@ fn a_record_that_moves_is_withdrawn_from_who_had_it_and_shown_to_who_gets_it() {
     in_a_house(async |house| {
         let scene = Scene::set(house).await;
         let server = Server::start(house).await;
-        let (anna, ben, mara) = (server.admits(&scene.anna).await, server.admits(&scene.ben).await, server.admits(&scene.mara).await);
+        let (anna, ben, mara) =
+            (server.admits(&scene.anna).await, server.admits(&scene.ben).await, server.admits(&scene.mara).await);
         let erp = server.admits_erp(&scene.nordwind, &scene.erp).await;
         let (mut anna_hears, mut ben_hears) = (anna.listens().await, ben.listens().await);
         anna.writes(scene.invoice_talk, "Paid?").await;
         anna_hears.until("message.created").await;
         let department = postil::ids::DepartmentId::from_uuid(scene.production);
-        let moved = Ask::new(Method::PUT, "/records/transaction/INV-4711").json(&json!({ "title": "Invoice", "departmentId": department }));
+        let moved = Ask::new(Method::PUT, "/records/transaction/INV-4711")
+            .json(&json!({ "title": "Invoice", "departmentId": department }));
         erp.asks(&moved).await.good();
         let revoked = anna_hears.until("access.revoked").await;
         let text = revoked.to_string();
@@ -181,18 +218,24 @@ fn typing_is_whispered_to_who_may_read_along_and_not_to_oneself() {
     in_a_house(async |house| {
         let scene = Scene::set(house).await;
         let (here, there) = (Server::start(house).await, Server::start(house).await);
-        let (anna, ben, eva) = (here.admits(&scene.anna).await, there.admits(&scene.ben).await, here.admits(&scene.eva).await);
-        let (mut anna_hears, mut ben_hears, mut eva_hears) = (anna.listens().await, ben.listens().await, eva.listens().await);
+        let (anna, ben, eva) =
+            (here.admits(&scene.anna).await, there.admits(&scene.ben).await, here.admits(&scene.eva).await);
+        let (mut anna_hears, mut ben_hears, mut eva_hears) =
+            (anna.listens().await, ben.listens().await, eva.listens().await);
         anna_hears.says(&json!({ "type": "typing", "conversationId": conversation_id(scene.direct) })).await;
         let typing = ben_hears.until("typing").await;
-        assert_eq!((&typing["userId"], &typing["conversationId"]), (&json!(user_id(scene.anna.id)), &json!(conversation_id(scene.direct))));
+        assert_eq!(
+            (&typing["userId"], &typing["conversationId"]),
+            (&json!(user_id(scene.anna.id)), &json!(conversation_id(scene.direct)))
+        );
         // Into a conversation that is not hers: nobody hears it.
         eva_hears.says(&json!({ "type": "typing", "conversationId": conversation_id(scene.direct) })).await;
         anna.writes(scene.group, LAST).await;
         for socket in [&mut anna_hears, &mut eva_hears, &mut ben_hears] {
             socket.until_such("message.created", |frame| frame["message"]["body"] == LAST).await;
         }
-        let whispers = |socket: &crate::harness::Socket| socket.frames.iter().filter(|frame| frame["type"] == "typing").count();
+        let whispers =
+            |socket: &crate::harness::Socket| socket.frames.iter().filter(|frame| frame["type"] == "typing").count();
         assert_eq!((whispers(&anna_hears), whispers(&ben_hears), whispers(&eva_hears)), (0, 1, 0));
     });
 }
@@ -208,8 +251,14 @@ fn a_frames_cursor_is_the_same_for_all_and_tells_nothing() {
         let (one, other) = (anna_hears.until("message.created").await, ben_hears.until("message.created").await);
         assert_eq!(one["message"]["id"], message["id"]);
         assert_eq!(one["cursor"], other["cursor"], "shared bytes");
-        let seq: i64 = scene.nordwind.value(&format!("SELECT last_seq FROM company_stream WHERE company_id = '{}'", scene.nordwind.id)).await;
-        assert!(!one["cursor"].as_str().unwrap().contains(&seq.to_string()) || one["cursor"].as_str().unwrap().len() > 30, "enciphered");
+        let seq: i64 = scene
+            .nordwind
+            .value(&format!("SELECT last_seq FROM company_stream WHERE company_id = '{}'", scene.nordwind.id))
+            .await;
+        assert!(
+            !one["cursor"].as_str().unwrap().contains(&seq.to_string()) || one["cursor"].as_str().unwrap().len() > 30,
+            "enciphered"
+        );
         let _ = message_id(scene.hello.id);
     });
 }

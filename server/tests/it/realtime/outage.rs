@@ -3,7 +3,9 @@
 use http::Method;
 use serde_json::json;
 
-use crate::harness::{Ask, Proxy, Scene, Server, eventually, fresh_id, in_a_house, house::setting, server::conversation_id};
+use crate::harness::{
+    Ask, Proxy, Scene, Server, eventually, fresh_id, house::setting, in_a_house, server::conversation_id,
+};
 
 #[test]
 fn messages_flow_while_redis_is_away_and_none_is_lost_or_doubled() {
@@ -13,7 +15,10 @@ fn messages_flow_while_redis_is_away_and_none_is_lost_or_doubled() {
         let proxy = Proxy::to(&Proxy::target(&redis)).await;
         let url = house.url("APP_DATABASE_URL");
         // Two nodes behind the same Redis: without it they have only the log in common.
-        let (here, there) = (Server::start_with(house, &url, &proxy.before(&redis)).await, Server::start_with(house, &url, &proxy.before(&redis)).await);
+        let (here, there) = (
+            Server::start_with(house, &url, &proxy.before(&redis)).await,
+            Server::start_with(house, &url, &proxy.before(&redis)).await,
+        );
         let (anna, ben) = (here.admits(&scene.anna).await, there.admits(&scene.ben).await);
         let mut hears = ben.listens().await;
         let mut here_hears = here.admits(&scene.mara).await.listens().await;
@@ -30,7 +35,10 @@ fn messages_flow_while_redis_is_away_and_none_is_lost_or_doubled() {
         assert_eq!(status["items"][0]["status"], "unknown", "{status}");
         assert_eq!(anna.gets("/launcher").await.good()["presenceKnown"], false);
         proxy.mend();
-        eventually("Redis is back", async || (anna.gets("/launcher").await.good()["presenceKnown"] == true).then_some(())).await;
+        eventually("Redis is back", async || {
+            (anna.gets("/launcher").await.good()["presenceKnown"] == true).then_some(())
+        })
+        .await;
         for n in 0..10 {
             anna.writes(scene.group, &format!("after {n}")).await;
             expected.push(format!("after {n}"));
@@ -55,7 +63,12 @@ fn a_server_starts_and_serves_without_redis() {
         anna.writes(scene.group, "alone").await;
         hears.until("message.created").await;
         // Whom nobody can count, nobody can guess at: sign-in fails closed.
-        let guess = anna.asks(&Ask::new(Method::POST, "/session").json(&json!({ "email": "anna@example.test", "password": "whatever it is" }))).await;
+        let guess = anna
+            .asks(
+                &Ask::new(Method::POST, "/session")
+                    .json(&json!({ "email": "anna@example.test", "password": "whatever it is" })),
+            )
+            .await;
         assert!([401, 429, 503].contains(&guess.status), "{guess:?}");
     });
 }
@@ -73,7 +86,8 @@ fn a_client_of_a_node_that_dies_goes_on_elsewhere() {
         here.dies();
         drop(hears);
         anna.writes(scene.group, "2").await;
-        let ben = crate::harness::Client { base: format!("http://{}", there.address), origin: there.origin.clone(), ..ben };
+        let ben =
+            crate::harness::Client { base: format!("http://{}", there.address), origin: there.origin.clone(), ..ben };
         let mut hears = ben.resumes(Some(&cursor)).await;
         hears.until("message.created").await;
         assert_eq!(hears.bodies(), ["2"]);
@@ -91,7 +105,9 @@ fn without_postgresql_nothing_is_accepted_and_sockets_stay() {
         let mut hears = ben.listens().await;
         anna.writes(scene.group, "before").await;
         proxy.cut();
-        let send = Ask::new(Method::POST, "/messages").keyed(fresh_id().to_string()).json(&json!({ "conversationId": conversation_id(scene.group), "body": "kept and sent once" }));
+        let send = Ask::new(Method::POST, "/messages")
+            .keyed(fresh_id().to_string())
+            .json(&json!({ "conversationId": conversation_id(scene.group), "body": "kept and sent once" }));
         anna.asks(&send).await.refused("without PostgreSQL", postil::wire::Code::Unavailable);
         proxy.mend();
         // The client keeps it and sends it again with the same key, until it is taken.

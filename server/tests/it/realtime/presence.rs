@@ -15,7 +15,13 @@ async fn becomes(client: &Client, user: uuid::Uuid, wanted: &str) {
 }
 
 async fn shows(socket: &mut Socket, user: uuid::Uuid, wanted: &str) {
-    let such = |frame: &Value| frame["changes"].as_array().unwrap().iter().any(|change| change["userId"] == user_id(user) && change["status"] == wanted);
+    let such = |frame: &Value| {
+        frame["changes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|change| change["userId"] == user_id(user) && change["status"] == wanted)
+    };
     socket.until_such("presence.changed", such).await;
 }
 
@@ -59,7 +65,13 @@ fn a_reload_is_no_absence() {
         // Something that comes after: whatever the reload changed has been told by then.
         tab.says(&json!({ "type": "activity", "active": false })).await;
         shows(&mut watching, scene.ben.id, "away").await;
-        let told: Vec<&str> = watching.frames.iter().filter(|frame| frame["type"] == "presence.changed").flat_map(|frame| frame["changes"].as_array().unwrap()).filter_map(|change| change["status"].as_str()).collect();
+        let told: Vec<&str> = watching
+            .frames
+            .iter()
+            .filter(|frame| frame["type"] == "presence.changed")
+            .flat_map(|frame| frame["changes"].as_array().unwrap())
+            .filter_map(|change| change["status"].as_str())
+            .collect();
         assert_eq!(told, ["offline", "online", "away"]);
     });
 }
@@ -112,7 +124,10 @@ fn a_heartbeat_without_a_socket_counts() {
         let scene = Scene::set(house).await;
         let server = Server::start(house).await;
         let (anna, ben) = (server.admits(&scene.anna).await, server.admits(&scene.ben).await);
-        let beat = |active: bool| Ask::new(Method::POST, "/presence/heartbeat").json(&json!({ "connectionId": "con_0198000000007000800000000000002a", "active": active }));
+        let beat = |active: bool| {
+            Ask::new(Method::POST, "/presence/heartbeat")
+                .json(&json!({ "connectionId": "con_0198000000007000800000000000002a", "active": active }))
+        };
         ben.asks(&beat(true)).await.good();
         becomes(&anna, scene.ben.id, "online").await;
         ben.asks(&beat(false)).await.good();

@@ -27,7 +27,7 @@ fn each_bad_request_has_its_code_and_leaves_nothing() {
         };
         let hello = message_id(scene.hello.id);
         let get = |path: &str| Ask::new(Method::GET, path);
-        let many = |n: usize, id: &str| vec![id.to_owned(); n];
+        let strangers = |n: usize| (0..n).map(|_| user_id(fresh_id())).collect::<Vec<_>>();
         let someone = user_id(scene.ben.id);
         let before = super::footprint(house, &scene.nordwind).await;
         let good = json!({ "conversationId": group, "body": "x" }).to_string();
@@ -75,11 +75,11 @@ fn each_bad_request_has_its_code_and_leaves_nothing() {
             ("a path id of another kind", get(&format!("/messages/{group}")), Code::InvalidId),
             ("a record path of no kind", get("/records/invoice/1"), Code::InvalidId),
             ("too many records", Ask::new(Method::POST, "/records/resolve").json(&json!({ "records": vec![json!({ "kind": "plan", "id": "x" }); limits::RECORDS_RESOLVE_MAX + 1] })), Code::InvalidField),
-            ("too many people", Ask::new(Method::POST, "/conversations").keyed("p").json(&json!({ "kind": "group", "title": "x", "userIds": many(limits::PARTICIPANTS_CREATE_MAX + 1, &someone) })), Code::InvalidField),
+            ("too many people", Ask::new(Method::POST, "/conversations").keyed("p").json(&json!({ "kind": "group", "title": "x", "userIds": strangers(limits::PARTICIPANTS_CREATE_MAX + 1) })), Code::InvalidField),
             ("nobody", Ask::new(Method::POST, "/conversations").keyed("n").json(&json!({ "kind": "group", "title": "x", "userIds": [] })), Code::InvalidField),
             ("a long title", Ask::new(Method::POST, "/conversations").keyed("t").json(&json!({ "kind": "group", "title": "x".repeat(limits::TITLE_CHARS_MAX + 1), "userIds": [someone] })), Code::InvalidField),
             ("a stranger", Ask::new(Method::POST, "/conversations").keyed("s").json(&json!({ "kind": "direct", "userId": user_id(scene.sven.id) })), Code::NotFound),
-            ("too many presences", get(&format!("/presence?userIds={}", many(limits::PRESENCE_USERS_MAX + 1, &someone).join(","))), Code::InvalidQuery),
+            ("too many presences", get(&format!("/presence?userIds={}", strangers(limits::PRESENCE_USERS_MAX + 1).join(","))), Code::InvalidQuery),
             ("presence of no id", get("/presence?userIds=rubbish"), Code::InvalidQuery),
             ("a read position below nothing", Ask::new(Method::POST, format!("/conversations/{group}/read")).json(&json!({ "seq": -1 })), Code::InvalidField),
             ("a version that is not the present one", Ask::new(Method::PATCH, format!("/messages/{hello}")).json(&json!({ "body": "y", "version": 7 })), Code::VersionConflict),
@@ -113,7 +113,10 @@ fn a_cookie_counts_only_from_our_own_pages() {
             ("no mark at all", ask()),
             ("no header of ours", ask().with("origin", server.origin.clone())),
             ("another origin", ask().with("origin", "https://evil.example").with("x-postil-csrf", "1")),
-            ("an origin that begins like ours", ask().with("origin", format!("{}.evil.example", server.origin)).with("x-postil-csrf", "1")),
+            (
+                "an origin that begins like ours",
+                ask().with("origin", format!("{}.evil.example", server.origin)).with("x-postil-csrf", "1"),
+            ),
             ("an origin that hides", ask().with("origin", "null").with("x-postil-csrf", "1")),
             ("a sister site", ask().with("sec-fetch-site", "same-site").with("x-postil-csrf", "1")),
         ] {
@@ -134,7 +137,9 @@ fn a_cursor_is_good_for_its_list_its_company_and_its_filter() {
             scene.bob_south.writes(scene.south_group, &n.to_string()).await;
             scene.bob_south.gathers(&format!("South {n}"), &[&scene.sven]).await;
         }
-        let cursor = async |client: &Client, path: &str| -> String { client.gets(path).await.good()["nextCursor"].as_str().expect("there is more").to_owned() };
+        let cursor = async |client: &Client, path: &str| -> String {
+            client.gets(path).await.good()["nextCursor"].as_str().expect("there is more").to_owned()
+        };
         let anna = server.admits(&scene.anna).await;
         let sven = server.admits(&scene.sven).await;
         let group = conversation_id(scene.group);
@@ -169,20 +174,37 @@ fn a_message_that_can_not_be_answered_or_edited_says_why() {
         let scene = Scene::set(house).await;
         let server = Server::start(house).await;
         let anna = server.admits(&scene.anna).await;
-        scene.nordwind.arranges(&format!("UPDATE companies SET reply_depth_max = 1 WHERE id = '{}'", scene.nordwind.id)).await;
+        scene
+            .nordwind
+            .arranges(&format!("UPDATE companies SET reply_depth_max = 1 WHERE id = '{}'", scene.nordwind.id))
+            .await;
         let one = scene.ben.answers(&scene.hello, "1").await;
-        let reply = |id| Ask::new(Method::POST, format!("/messages/{}/reply", message_id(id))).keyed(fresh_id().to_string());
+        let reply =
+            |id| Ask::new(Method::POST, format!("/messages/{}/reply", message_id(id))).keyed(fresh_id().to_string());
         let too_deep = anna.asks(&reply(one.id).json(&json!({ "body": "2" }))).await;
         too_deep.refused("too deep", Code::ReplyTooDeep);
         assert_eq!(too_deep.body["legalParentId"], message_id(scene.hello.id));
-        let about = scene.anna.sends(&crate::harness::Draft::new(scene.group, "Paid?").about(&scene.invoice)).await.unwrap().sent();
+        let about = scene
+            .anna
+            .sends(&crate::harness::Draft::new(scene.group, "Paid?").about(&scene.invoice))
+            .await
+            .unwrap()
+            .sent();
         let elsewhere = reply(about.id).json(&json!({ "body": "x", "record": { "kind": "topic", "id": "TRAVEL" } }));
         anna.asks(&elsewhere).await.refused("another record", Code::ReplyLinkConflict);
-        let edit = |id, body: &str| Ask::new(Method::PATCH, format!("/messages/{}", message_id(id))).json(&json!({ "body": body, "version": 1 }));
+        let edit = |id, body: &str| {
+            Ask::new(Method::PATCH, format!("/messages/{}", message_id(id)))
+                .json(&json!({ "body": body, "version": 1 }))
+        };
         scene.anna.deletes(scene.hello.id).await.unwrap();
-        anna.asks(&reply(scene.hello.id).json(&json!({ "body": "x" }))).await.refused("a tombstone", Code::ParentDeleted);
+        anna.asks(&reply(scene.hello.id).json(&json!({ "body": "x" })))
+            .await
+            .refused("a tombstone", Code::ParentDeleted);
         anna.asks(&edit(scene.hello.id, "x")).await.refused("a tombstone", Code::MessageDeleted);
-        scene.nordwind.arranges(&format!("UPDATE companies SET edit_window_s = 0 WHERE id = '{}'", scene.nordwind.id)).await;
+        scene
+            .nordwind
+            .arranges(&format!("UPDATE companies SET edit_window_s = 0 WHERE id = '{}'", scene.nordwind.id))
+            .await;
         anna.asks(&edit(about.id, "late")).await.refused("too late", Code::EditWindowClosed);
     });
 }
@@ -192,20 +214,32 @@ fn sign_in_tells_nothing_about_accounts_and_is_bounded() {
     in_a_house(async |house| {
         let scene = Scene::set(house).await;
         let server = Server::start(house).await;
-        let email: String = scene.nordwind.value(&format!("SELECT email FROM users WHERE id = '{}'", scene.anna.id)).await;
+        let email: String =
+            scene.nordwind.value(&format!("SELECT email FROM users WHERE id = '{}'", scene.anna.id)).await;
         let hash = postil::backend::crypto::password::hash("correct horse battery", &postil::backend::source::Machine);
-        scene.nordwind.arranges(&format!("UPDATE users SET password_hash = '{hash}' WHERE id = '{}'", scene.anna.id)).await;
-        let sign_in = |email: &str, password: &str| Ask::new(Method::POST, "/session").json(&json!({ "email": email, "password": password }));
+        scene
+            .nordwind
+            .arranges(&format!("UPDATE users SET password_hash = '{hash}' WHERE id = '{}'", scene.anna.id))
+            .await;
+        let sign_in = |email: &str, password: &str| {
+            Ask::new(Method::POST, "/session").json(&json!({ "email": email, "password": password }))
+        };
         let nobody = server.nobody();
         let good = nobody.asks(&sign_in(&email, "correct horse battery")).await;
         let cookie = good.headers.get("set-cookie").unwrap().to_str().unwrap().to_owned();
-        assert!(cookie.starts_with("postil=") && cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+        assert!(
+            cookie.starts_with("postil=") && cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"),
+            "{cookie}"
+        );
         assert_eq!(good.good()["id"], user_id(scene.anna.id));
         let wrong = nobody.asks(&sign_in(&email, "wrong horse battery")).await;
         let unknown = nobody.asks(&sign_in("nobody@example.test", "wrong horse battery")).await;
         wrong.refused("a wrong password", Code::InvalidCredentials);
         assert_eq!(wrong.comparable(), unknown.comparable());
-        nobody.asks(&sign_in(&email, &"x".repeat(limits::PASSWORD_BYTES_MAX + 1))).await.refused("a long password", Code::InvalidCredentials);
+        nobody
+            .asks(&sign_in(&email, &"x".repeat(limits::PASSWORD_BYTES_MAX + 1)))
+            .await
+            .refused("a long password", Code::InvalidCredentials);
         let mut limited = None;
         for _ in 0..=limits::SIGN_IN_PER_MINUTE {
             let reply = nobody.asks(&sign_in("victim@example.test", "wrong horse battery")).await;
@@ -217,5 +251,27 @@ fn sign_in_tells_nothing_about_accounts_and_is_bounded() {
         let limited = limited.expect("guessing is bounded");
         limited.refused("too many", Code::RateLimited);
         assert!(limited.headers.contains_key("retry-after"));
+    });
+}
+
+#[test]
+fn who_sends_too_fast_is_told_to_wait_and_nothing_is_half_sent() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let anna = server.admits(&scene.anna).await;
+        let body = json!({ "conversationId": conversation_id(scene.group), "body": "Faster" }).to_string();
+        let asks: Vec<Ask> = (0..limits::SEND_BURST + 10).map(|_| send(&body)).collect();
+        let replies = futures_util::future::join_all(asks.iter().map(|ask| anna.asks(ask))).await;
+        let (sent, refused): (Vec<_>, Vec<_>) = replies.into_iter().partition(|reply| reply.status == 201);
+        assert!(refused.len() >= 5, "{} of {} were refused", refused.len(), refused.len() + sent.len());
+        for reply in refused {
+            reply.refused("too fast", Code::RateLimited);
+            assert!(reply.headers.contains_key("retry-after"));
+        }
+        let count: i64 = scene.nordwind.value("SELECT count(*) FROM messages WHERE body = 'Faster'").await;
+        assert_eq!(usize::try_from(count).unwrap(), sent.len());
+        // Others are not concerned.
+        server.admits(&scene.ben).await.writes(scene.group, "Slowly").await;
     });
 }

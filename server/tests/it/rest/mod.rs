@@ -12,11 +12,19 @@ use crate::harness::{Company, House};
 
 /// How many rows each table of `company` has, and how many sessions and tickets there are: what a request leaves behind.
 async fn footprint(house: &House, company: &Company) -> Value {
-    let tables: Vec<String> = sqlx::query_scalar("SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1").fetch_all(&house.owner).await.unwrap();
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1",
+    )
+    .fetch_all(&house.owner)
+    .await
+    .unwrap();
     let mut counts = json!({});
     let mut tx = company.house().await;
     for table in tables {
-        let count: i64 = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table}"))).fetch_one(&mut *tx).await.unwrap();
+        let count: i64 = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
         counts[&table] = count.into();
     }
     counts
