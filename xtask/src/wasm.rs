@@ -139,17 +139,13 @@ pub fn check() -> Result<()> {
     let toolchain = toolchain()?;
     let clippy = toolchain.is_none() && output(cargo_for(toolchain).args(["clippy", "--version"])).is_ok();
     step("postil without features, for the browser", || {
-        let mut command = cargo_for(toolchain);
-        command.args(["check", "--quiet", "--package", "postil"]).args(shared_arguments());
-        small_std(&mut command, toolchain)?;
-        run(&mut command)
+        run(cargo_for(toolchain).args(["check", "--quiet", "--package", "postil"]).args(shared_arguments()))
     })?;
     step("frontend, for the browser", || {
         let mut command = cargo_for(toolchain);
         command
             .args([if clippy { "clippy" } else { "check" }, "--quiet", "--package", "frontend"])
             .args(shared_arguments());
-        small_std(&mut command, toolchain)?;
         if clippy {
             command.args(["--", "-D", "warnings"]);
         }
@@ -165,10 +161,8 @@ fn shared_arguments() -> [String; 6] {
 
 /// Compiles `frontend` and returns the raw module.
 fn compile(options: Options) -> Result<Vec<u8>> {
-    let toolchain = toolchain()?;
-    let mut command = cargo_for(toolchain);
+    let mut command = cargo_for(toolchain()?);
     command.args(["build", "--package", "frontend", "--lib", "--message-format=json-render-diagnostics"]);
-    small_std(&mut command, toolchain)?;
     let mut arguments = shared_arguments();
     if options.dev {
         "dev".clone_into(&mut arguments[3]);
@@ -340,43 +334,27 @@ fn brotli(content: &[u8], quality: i32) -> Result<Vec<u8>> {
 
 /// The toolchain that can build for the browser: the usual one (`None`), or Debian's.
 fn toolchain() -> Result<Option<&'static str>> {
-    [None, Some(DEBIAN)].into_iter().find(|toolchain| can_compile(*toolchain)).context(
-        "no Rust toolchain here can build for the browser: run script/bootstrap, or `rustup target add wasm32-unknown-unknown`",
+    let has_source = |toolchain: Option<&str>| {
+        output(with_toolchain(Command::new("rustc"), toolchain).args(["--print", "sysroot"]))
+            .is_ok_and(|sysroot| Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/std/Cargo.toml").exists())
+    };
+    [None, Some(DEBIAN)].into_iter().find(|toolchain| has_source(*toolchain)).context(
+        "no Rust toolchain here has the source of the standard library: run script/bootstrap, or `rustup component add rust-src`",
     )
 }
 
-fn can_compile(toolchain: Option<&str>) -> bool {
-    let dir = repo::target_dir().join("wasm-probe");
-    let source = dir.join("probe.rs");
-    // Never `-o /dev/null`: rustc renames its output into place, and as root that replaces the device.
-    fs::create_dir_all(&dir).and_then(|()| fs::write(&source, "pub fn probe() -> String { String::new() }\n")).is_ok()
-        && output(
-            with_toolchain(Command::new("rustc"), toolchain)
-                .args(["--target", TARGET, "--crate-type", "lib", "--emit", "metadata", "--out-dir"])
-                .args([&dir, &source]),
-        )
-        .is_ok()
-}
-
+/// Cargo with that toolchain and a standard library made small.
+///
+/// A panic in the browser stops the module with or without a message, and the code that writes such messages is an
+/// eighth of the bundle. The library is compiled from its source, by flags that aren't stable yet: hence the bootstrap
+/// variable, which only this build sees.
 fn cargo_for(toolchain: Option<&str>) -> Command {
     let command = if toolchain.is_some() { Command::new("cargo") } else { repo::cargo() };
     let mut command = with_toolchain(command, toolchain);
-    command.current_dir(repo::root());
+    command.current_dir(repo::root()).env("RUSTC_BOOTSTRAP", "1");
+    command.env("RUSTFLAGS", "-Zunstable-options -Cpanic=immediate-abort");
+    command.args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"]);
     command
-}
-
-/// The standard library made small, where its source is there: a panic in the browser stops the module with or without a
-/// message, and the code that writes such messages is an eighth of the bundle. Elsewhere the usual library is used, and the
-/// bundle is larger by that.
-fn small_std(command: &mut Command, toolchain: Option<&str>) -> Result<()> {
-    let sysroot = output(with_toolchain(Command::new("rustc"), toolchain).args(["--print", "sysroot"]))?;
-    if Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/std/Cargo.toml").exists() {
-        command
-            .args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"])
-            .env("RUSTC_BOOTSTRAP", "1")
-            .env("RUSTFLAGS", "-Zunstable-options -Cpanic=immediate-abort");
-    }
-    Ok(())
 }
 
 /// `cargo xtask` itself runs under the usual toolchain, whose environment must not reach the other one.
