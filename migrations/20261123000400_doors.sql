@@ -158,6 +158,10 @@ BEGIN
             v_source := 'parent';
         END IF;
     END IF;
+    IF NOT app.sees_conversation(p_conversation) THEN
+        RETURN QUERY SELECT 'not_found', NULL::bigint, NULL::uuid, NULL::message_rows;
+        RETURN;
+    END IF;
     -- The row lock of the conversation comes first, the company's stream last: no two sends wait for each other in a circle.
     UPDATE public.conversations c SET last_seq = c.last_seq + 1, activity_at = greatest(c.activity_at, p_at), updated_at = p_at
     WHERE c.company_id = p_company AND c.id = p_conversation
@@ -380,15 +384,18 @@ BEGIN
 END $$;
 
 -- Unread messages that the caller may see, counted to p_max. The bound is inside: the 101st is never looked at.
-CREATE FUNCTION app.unread(p_company uuid, p_conversation uuid, p_after bigint, p_max integer) RETURNS integer LANGUAGE sql STABLE
+CREATE FUNCTION app.unread(p_company uuid, p_conversation uuid, p_after bigint, p_max integer) RETURNS integer LANGUAGE plpgsql STABLE
 AS $$
-    SELECT count(*)::integer FROM (
-        SELECT 1 FROM public.messages m
-        WHERE m.company_id = p_company AND m.conversation_id = p_conversation AND m.seq > p_after
-        AND m.author_id <> app.user_id() AND m.deleted_at IS NULL
-        LIMIT p_max
-    ) AS unread
-$$;
+BEGIN
+    RETURN (
+        SELECT count(*)::integer FROM (
+            SELECT 1 FROM public.messages m
+            WHERE m.company_id = p_company AND m.conversation_id = p_conversation AND m.seq > p_after
+            AND m.author_id <> app.user_id() AND m.deleted_at IS NULL
+            LIMIT p_max
+        ) AS unread
+    );
+END $$;
 
 -- The conversations that the caller takes part in (p_conversation and p_kind null), the one named, or those about a record.
 CREATE FUNCTION app.inbox(
@@ -401,16 +408,28 @@ CREATE FUNCTION app.inbox(
 ) LANGUAGE plpgsql VOLATILE
 AS $$
 #variable_conflict use_column
+DECLARE
+    v_ids uuid[];
 BEGIN
     PERFORM app.enter(p_user, p_company);
+    -- Which conversations first, by the index that fits; then one query, whose plan is good for any of them and is kept.
+    IF p_conversation IS NOT NULL THEN
+        v_ids := ARRAY[p_conversation];
+    ELSIF p_kind IS NULL THEN
+        v_ids := app.my_conversation_ids();
+    ELSIF p_id IS NOT NULL THEN
+        v_ids := ARRAY(SELECT c.id FROM public.conversations c WHERE c.company_id = p_company AND c.kind = 'record' AND c.link_kind = p_kind AND c.link_id = p_id);
+    ELSE
+        v_ids := ARRAY(
+            SELECT c.id FROM public.conversations c
+            WHERE c.company_id = p_company AND c.kind = 'record' AND c.link_kind = p_kind AND (c.activity_at, c.id) < (p_before_at, p_before_id)
+            ORDER BY c.activity_at DESC, c.id DESC LIMIT p_limit
+        );
+    END IF;
     RETURN QUERY
     WITH page AS MATERIALIZED (
         SELECT c.* FROM public.conversations c
-        WHERE c.company_id = p_company
-        AND (p_conversation IS NULL OR c.id = p_conversation)
-        AND (p_kind IS NULL OR (c.link_kind = p_kind AND (p_id IS NULL OR c.link_id = p_id)))
-        AND (p_conversation IS NOT NULL OR p_kind IS NOT NULL OR c.id = ANY ((SELECT app.my_conversation_ids())::uuid[]))
-        AND (c.activity_at, c.id) < (p_before_at, p_before_id)
+        WHERE c.company_id = p_company AND c.id = ANY (v_ids) AND (c.activity_at, c.id) < (p_before_at, p_before_id)
         ORDER BY c.activity_at DESC, c.id DESC LIMIT p_limit
     )
     SELECT
@@ -418,7 +437,7 @@ BEGIN
         r.title, r.amount_minor, r.currency, r.status, r.url, r.owner_id, r.updated_at,
         newest.id, newest.author_id, author.name, newest.preview, newest.created_at, newest.deleted_at,
         coalesce(mine.read_seq, 0), app.unread(p_company, page.id, coalesce(mine.read_seq, 0), p_unread_max),
-        who.people, who.people_count, who.has_external
+        faces.people, crowd.people_count, crowd.has_external
     FROM page
     LEFT JOIN public.linked_records r ON r.company_id = p_company AND r.kind = page.link_kind AND r.id = page.link_id
     LEFT JOIN public.read_receipts mine ON mine.company_id = p_company AND mine.conversation_id = page.id AND mine.user_id = p_user
@@ -427,18 +446,26 @@ BEGIN
         WHERE m.company_id = p_company AND m.conversation_id = page.id ORDER BY m.seq DESC LIMIT 1
     ) AS newest ON true
     LEFT JOIN public.users author ON author.id = newest.author_id
+    -- LIMIT 1 keeps the look-ups look-ups: a handful of people is not worth reading the company's directory for.
     CROSS JOIN LATERAL (
-        SELECT
-            coalesce(jsonb_agg(jsonb_build_object('id', p.user_id, 'name', u.name, 'kind', m.kind, 'job_title', m.job_title)
-                ORDER BY (p.user_id = p_user), u.name) FILTER (WHERE p.place <= 5), '[]') AS people,
-            count(*) AS people_count, coalesce(bool_or(m.kind = 'external'), false) AS has_external
+        SELECT count(*) AS people_count, coalesce(bool_or(m.kind = 'external'), false) AS has_external
+        FROM public.participants x
+        CROSS JOIN LATERAL (SELECT a.kind FROM public.memberships a WHERE a.company_id = p_company AND a.user_id = x.user_id LIMIT 1) AS m
+        WHERE x.company_id = p_company AND x.conversation_id = page.id AND x.deleted_at IS NULL
+    ) AS crowd
+    CROSS JOIN LATERAL (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('id', f.user_id, 'name', u.name, 'kind', m.kind, 'job_title', m.job_title)
+            ORDER BY (f.user_id = p_user), u.name), '[]') AS people
         FROM (
-            SELECT x.user_id, row_number() OVER (ORDER BY (x.user_id = p_user), x.created_at, x.user_id) AS place FROM public.participants x
+            SELECT x.user_id FROM public.participants x
             WHERE x.company_id = p_company AND x.conversation_id = page.id AND x.deleted_at IS NULL
-        ) AS p
-        JOIN public.users u ON u.id = p.user_id
-        JOIN public.memberships m ON m.company_id = p_company AND m.user_id = p.user_id
-    ) AS who
+            ORDER BY (x.user_id = p_user), x.created_at, x.user_id LIMIT 5
+        ) AS f
+        CROSS JOIN LATERAL (SELECT a.name FROM public.users a WHERE a.id = f.user_id LIMIT 1) AS u
+        CROSS JOIN LATERAL (
+            SELECT a.kind, a.job_title FROM public.memberships a WHERE a.company_id = p_company AND a.user_id = f.user_id LIMIT 1
+        ) AS m
+    ) AS faces
     ORDER BY page.activity_at DESC, page.id DESC;
 END $$;
 
