@@ -6,7 +6,7 @@ use postil::{
     feed::{Failure, Input},
     ids::UserId,
     limits,
-    wire::{ConversationSummary, CreateConversation, Page, Person},
+    wire::{ConversationDetail, CreateConversation, Page, Person},
 };
 
 use super::dialog;
@@ -130,8 +130,8 @@ pub fn create(scope: Scope, what: CreateConversation, wrong: RwSignal<Option<Str
     let Some(ask) = scope.ask() else { return };
     dom::spawn(async move {
         let call = Call::send("POST", "/conversations", &what).with_key(ids::idempotency_key());
-        match api::call::<ConversationSummary>(scope.shell, Some(scope.company), call).await {
-            Ok(summary) => {
+        match api::call::<ConversationDetail>(scope.shell, Some(scope.company), call).await {
+            Ok(ConversationDetail { summary, .. }) => {
                 let id = summary.id;
                 scope.apply(Input::SummariesLoaded { ask, items: vec![summary] });
                 if scope.is_alive() {

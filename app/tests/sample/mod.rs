@@ -251,17 +251,9 @@ impl Loader for Sample {
     }
 
     fn conversation(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<ConversationDetail>, Problem>> {
-        let mut detail = summary(INVOICE);
-        detail["participants"] = json!(
-            (0..4)
-                .map(|n| {
-                    let mut it = person(n);
-                    it["readSeq"] = json!(8);
-                    it
-                })
-                .collect::<Vec<_>>()
-        );
-        detail["can"] = json!({ "create": true, "reply": true, "edit": true, "delete": true, "moderate": false });
+        let participants: Vec<_> = (0..4).map(|n| json!({ "person": person(n), "readSeq": 8 })).collect();
+        let can = json!({ "create": true, "reply": true, "edit": true, "delete": true, "moderate": false });
+        let detail = json!({ "summary": summary(INVOICE), "participants": participants, "can": can });
         let detail = (id == conversation(INVOICE)).then(|| serde_json::from_value(detail).expect("a conversation"));
         Box::pin(async { Ok(detail) })
     }
