@@ -54,8 +54,8 @@ pub fn refusal(problem: &Problem) -> String {
 fn prose(text: &str) -> String {
     let mut out = String::new();
     for (at, part) in text.split('`').enumerate() {
-        let part = escape(part);
-        out.push_str(&if at % 2 == 1 { format!("<code>{part}</code>") } else { part });
+        let (open, close) = if at % 2 == 1 { ("<code>", "</code>") } else { ("", "") };
+        out.extend([open, &escape(part), close]);
     }
     out
 }

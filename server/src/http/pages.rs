@@ -15,7 +15,7 @@ use axum::{
 use http::{HeaderValue, header};
 use postil::{
     backend::{
-        caller::Credentials,
+        caller::{Credentials, Proof},
         crypto::seal::Purpose,
         service::{ServiceError, Services},
     },
@@ -28,7 +28,9 @@ use postil::{
 };
 
 use super::{
-    Refusal, credentials,
+    Refusal,
+    cookie::SessionCookie,
+    credentials,
     security::{self, Framing},
 };
 use crate::{config::Origin, state::App};
@@ -49,14 +51,19 @@ async fn page(State(app): State<App>, request: Request) -> Result<Response, Refu
     let who = credentials::read(&parts, &app.config().web.origin)?;
     // What a query says about the company is a hint for the widget, no statement about the session.
     let who = Credentials { company: None, ..who };
-    let loader = RequestLoader { services: app.services().clone(), who, company: OnceLock::new() };
+    let loader = Arc::new(RequestLoader { services: app.services().clone(), who, company: OnceLock::new() });
     let nonce = app.random();
-    match app::render(page, Arc::new(loader), &nonce, app.site().assets()).await.map_err(Refusal::of)? {
+    match app::render(page, Arc::clone(&loader) as _, &nonce, app.site().assets()).await.map_err(Refusal::of)? {
         Rendered::Redirect(path) => Ok(Redirect::to(&path).into_response()),
         Rendered::Html(html) => {
             let policy = security::page_policy(&nonce, &app.config().web.origin, &framing);
             let policy = HeaderValue::try_from(policy).map_err(|_| Refusal::new(Code::Internal))?;
-            Ok(([(header::CONTENT_SECURITY_POLICY, policy)], Html(html)).into_response())
+            let mut response = ([(header::CONTENT_SECURITY_POLICY, policy)], Html(html)).into_response();
+            let by_cookie = !parts.headers.contains_key(header::AUTHORIZATION);
+            if by_cookie && let Some(line) = loader.cookie(SessionCookie::at(&app.config().web.origin)) {
+                response.headers_mut().insert(header::SET_COOKIE, line);
+            }
+            Ok(response)
         }
     }
 }
@@ -90,6 +97,14 @@ struct RequestLoader {
 impl RequestLoader {
     fn who(&self) -> Credentials {
         Credentials { company: self.company.get().copied(), ..self.who.clone() }
+    }
+
+    /// The cookie again, once it has proven somebody: it lives as long as the session, which lives on by being used.
+    fn cookie(&self, cookie: SessionCookie) -> Option<HeaderValue> {
+        match &self.who.proof {
+            Some(Proof::Session(token)) if self.company.get().is_some() => Some(cookie.set(token.reveal())),
+            _ => None,
+        }
     }
 
     fn problem(&self, error: ServiceError) -> Problem {
