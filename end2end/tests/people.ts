@@ -85,7 +85,17 @@ export class Reader {
     await message.getByRole('group', { name: /^Actions/ }).getByRole('button', { name: action }).click();
   }
 
-  /** The message is there, and on its way no longer. */
+  /** Goes to another of the person's companies, the way people do. */
+  async switches(to: string): Promise<void> {
+    await this.view.getByTestId('company').click();
+    const dialog = this.view.getByRole('dialog');
+    await expect(dialog).toContainText(/Nothing from .* is loaded/);
+    await dialog.getByRole('button').filter({ hasText: to }).click();
+    await expect(this.view.getByTestId('company')).toContainText(to);
+    await expect(this.conversations.getByRole('button').first()).toBeVisible();
+  }
+
+  /** Waits until the message is there. */
   async sees(text: string | RegExp): Promise<void> {
     await expect(this.message(text)).toBeVisible();
   }
@@ -106,7 +116,7 @@ export class People {
     return context;
   }
 
-  /** Someone at the full page, signed in by password. */
+  /** Someone at the full page, signed in by password; at home in the company that their address names. */
   async atDesk(email: string, options: Parameters<Browser['newContext']>[0] = {}): Promise<Reader> {
     const page = await (await this.context(options)).newPage();
     const reader = new Reader(page);
@@ -116,6 +126,9 @@ export class People {
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.waitForURL('**/messages**');
     await expect(reader.conversations.getByRole('button').first()).toBeVisible();
+    // A session begins in the first of the person's companies by name.
+    const home = email.endsWith('@nordwerk.example') ? 'Nordwerk Industries' : 'Alba Trading';
+    if (!(await reader.view.getByTestId('company').innerText()).includes(home)) await reader.switches(home);
     return reader;
   }
 
