@@ -56,16 +56,22 @@ async fn page(State(app): State<App>, request: Request) -> Result<Response, Refu
     match app::render(page, Arc::clone(&loader) as _, &nonce, app.site().assets()).await.map_err(Refusal::of)? {
         Rendered::Redirect(path) => Ok(Redirect::to(&path).into_response()),
         Rendered::Html(html) => {
-            let policy = security::page_policy(&nonce, &app.config().web.origin, &framing);
-            let policy = HeaderValue::try_from(policy).map_err(|_| Refusal::new(Code::Internal))?;
-            let mut response = ([(header::CONTENT_SECURITY_POLICY, policy)], Html(html)).into_response();
-            let by_cookie = !parts.headers.contains_key(header::AUTHORIZATION);
-            if by_cookie && let Some(line) = loader.cookie(SessionCookie::at(&app.config().web.origin)) {
-                response.headers_mut().insert(header::SET_COOKIE, line);
+            let mut response = framed(&app, html, &nonce, &framing)?;
+            // A bearer stays where its holder keeps it.
+            if !parts.headers.contains_key(header::AUTHORIZATION) {
+                let cookie = loader.cookie(SessionCookie::at(&app.config().web.origin));
+                response.headers_mut().extend(cookie.map(|line| (header::SET_COOKIE, line)));
             }
             Ok(response)
         }
     }
+}
+
+/// A page under its policy.
+fn framed(app: &App, html: String, nonce: &str, framing: &Framing) -> Result<Response, Refusal> {
+    let policy = security::page_policy(nonce, &app.config().web.origin, framing);
+    let policy = HeaderValue::try_from(policy).map_err(|_| Refusal::new(Code::Internal))?;
+    Ok(([(header::CONTENT_SECURITY_POLICY, policy)], Html(html)).into_response())
 }
 
 /// Only the widget may be framed, and only by pages of the company that it is asked for.
