@@ -1,6 +1,6 @@
 //! Small helpers around the browser's objects.
 
-use std::pin::Pin;
+use std::{cell::RefCell, pin::Pin};
 
 use leptos::prelude::*;
 use postil::clock::Timestamp;
@@ -85,35 +85,34 @@ pub fn jitter(bound: u32) -> u32 {
     value
 }
 
-/// Listens on the window or document until the current owner is dropped.
-pub fn listen(target: &web_sys::EventTarget, name: &'static str, mut heard: impl FnMut(web_sys::Event) + 'static) {
-    let closure = Closure::<dyn FnMut(web_sys::Event)>::new(move |event| heard(event));
-    let _ = target.add_event_listener_with_callback(name, closure.as_ref().unchecked_ref());
-    let kept = send_wrapper(target.clone(), closure);
-    on_cleanup(move || kept.remove(name));
-}
-
-/// A listener that can be removed. Browsers have one thread: this never leaves it.
+/// A listener on the window or document.
 struct Listener {
+    id: u32,
     target: web_sys::EventTarget,
+    name: &'static str,
     closure: Closure<dyn FnMut(web_sys::Event)>,
 }
 
-struct Kept(StoredValue<Option<Listener>, LocalStorage>);
-
-fn send_wrapper(target: web_sys::EventTarget, closure: Closure<dyn FnMut(web_sys::Event)>) -> Kept {
-    // Kept outside the owner that is being dropped, so that the clean-up still finds it.
-    Kept(Owner::new().with(|| StoredValue::new_local(Some(Listener { target, closure }))))
+thread_local! {
+    /// Those that are heard. They can't be kept by an owner: a clean-up must be able to move between threads.
+    static LISTENERS: RefCell<(u32, Vec<Listener>)> = const { RefCell::new((0, Vec::new())) };
 }
 
-impl Kept {
-    fn remove(&self, name: &str) {
-        let listener = self.0.try_update_value(Option::take).flatten();
-        if let Some(Listener { target, closure }) = listener {
+/// Listens on the window or document until the current owner is dropped.
+pub fn listen(target: &web_sys::EventTarget, name: &'static str, heard: impl FnMut(web_sys::Event) + 'static) {
+    let closure = Closure::wrap(Box::new(heard) as Box<dyn FnMut(web_sys::Event)>);
+    let _ = target.add_event_listener_with_callback(name, closure.as_ref().unchecked_ref());
+    let id = LISTENERS.with_borrow_mut(|(next, all)| {
+        *next += 1;
+        all.push(Listener { id: *next, target: target.clone(), name, closure });
+        *next
+    });
+    on_cleanup(move || {
+        let gone = LISTENERS.with_borrow_mut(|(_, all)| all.iter().position(|of| of.id == id).map(|at| all.swap_remove(at)));
+        if let Some(Listener { target, name, closure, .. }) = gone {
             let _ = target.remove_event_listener_with_callback(name, closure.as_ref().unchecked_ref());
         }
-        self.0.dispose();
-    }
+    });
 }
 
 /// The first element that fits.
