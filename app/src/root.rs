@@ -48,7 +48,8 @@ pub fn root(seed: Seed, widget: bool) -> Node {
     };
     div("app")
         .live(move || {
-            key.track();
+            // Read, not only tracked: a memo that nobody has read knows no signals.
+            let _ = key.get();
             state(shell, seed.try_update_value(Option::take).flatten())
         })
         .child(said("polite", shell.polite))
