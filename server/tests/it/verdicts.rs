@@ -216,6 +216,9 @@ struct Built {
     names: BTreeMap<String, String>,
 }
 
+/// The last root of a talk: its id, its position, its record and where that comes from.
+type Root = (Uuid, i64, Option<(usize, &'static str)>);
+
 impl Where {
     fn scope(&self, departments: &[Uuid], projects: &[Uuid]) -> Scope {
         match self {
@@ -338,7 +341,7 @@ impl Stage<'_> {
         let (mut message_rows, mut version_rows, mut link_rows) = (Vec::new(), Vec::new(), Vec::new());
         // Of each talk: its last position, its last root (id, position, link).
         let mut ends: BTreeMap<usize, i64> = BTreeMap::new();
-        let mut roots: BTreeMap<usize, (Uuid, i64, Option<(usize, &'static str)>)> = BTreeMap::new();
+        let mut roots: BTreeMap<usize, Root> = BTreeMap::new();
         for message in &world.messages {
             if talks.is_empty() {
                 break;
@@ -568,11 +571,11 @@ fn what_select_shows_is_what_the_policy_allows() {
         let mut runner =
             TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() });
         let runtime = tokio::runtime::Handle::current();
-        let result =
-            tokio::task::block_in_place(|| runner.run(&world(), |world| runtime.block_on(stage.check(&world))));
-        if let Err(error) = result {
-            panic!("{error}");
-        }
+        tokio::task::block_in_place(|| {
+            if let Err(error) = runner.run(&world(), |world| runtime.block_on(stage.check(&world))) {
+                panic!("{error}");
+            }
+        });
         // Worlds in which everything is hidden, or everything shown, would prove nothing.
         let (shown, hidden) = (stage.shown.get(), stage.hidden.get());
         println!("{cases} worlds: {shown} rows shown, {hidden} hidden");

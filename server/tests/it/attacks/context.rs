@@ -198,9 +198,9 @@ fn a_context_ends_with_its_transaction() {
             scene.anna.steps_in(&mut tx).await;
             assert!(rows(&mut tx, "messages").await > 0);
             if commit {
-                tx.commit().await.unwrap()
+                tx.commit().await.unwrap();
             } else {
-                tx.rollback().await.unwrap()
+                tx.rollback().await.unwrap();
             }
             assert_blind("whoever comes after Anna", &mut connection).await;
         }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use postil::access::{Policy, RoleKey, preset};
+use postil::{
+    access::{Policy, RoleKey, preset},
+    backend::store::grants::{self, GrantRow},
+};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool, Postgres, Transaction, types::time::OffsetDateTime};
 use uuid::Uuid;
@@ -27,30 +30,16 @@ pub async fn fill(connection: &mut PgConnection, table: &str, rows: &[Value]) {
         .unwrap_or_else(|error| panic!("{table}: {error}"));
 }
 
-/// The rules of `policy` as row-level security reads them.
+/// The rules of `policy` as row-level security reads them: compiled as in production, also where the document as a whole
+/// would be refused (a random rule may be for nobody).
 pub fn grant_rows(company: Uuid, version: i32, policy: &Policy) -> Vec<Value> {
-    let mut rows = Vec::new();
-    for rule in &policy.rules {
-        let scope = serde_json::to_value(&rule.scope).unwrap();
-        let target = match &rule.scope {
-            postil::access::Scope::Department { id } => Some(id.uuid().to_string()),
-            postil::access::Scope::Project { id } => Some(id.uuid().to_string()),
-            postil::access::Scope::Kind { kind } => Some(kind.to_string()),
-            postil::access::Scope::Record { record } => Some(record.to_string()),
-            _ => None,
-        };
-        let roles = rule.roles.iter().map(|role| (Some(role.to_string()), None));
-        let users = rule.users.iter().map(|user| (None, Some(user.uuid())));
-        for (role, user) in roles.chain(users) {
-            for action in &rule.actions {
-                rows.push(json!({
-                    "company_id": company, "version": version, "ordinal": rows.len(), "rule_id": rule.id, "effect": rule.effect,
-                    "role_key": role, "user_id": user, "action": action, "scope": scope["type"], "target": target,
-                }));
-            }
-        }
-    }
-    rows
+    let row = |row: GrantRow| {
+        json!({
+            "company_id": company, "version": version, "ordinal": row.ordinal, "rule_id": row.rule_id, "effect": row.effect,
+            "role_key": row.role_key, "user_id": row.user_id, "action": row.action, "scope": row.scope, "target": row.target,
+        })
+    };
+    grants::compile(policy).into_iter().map(row).collect()
 }
 
 /// A company of one test.
@@ -514,6 +503,7 @@ impl Draft {
 
 /// What `app.message_send` answered.
 #[derive(Clone, Debug, FromRow, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "as the function's columns are called")]
 pub struct Outcome {
     /// created, replayed, mismatch …
     pub outcome: String,

@@ -109,7 +109,7 @@ pub fn in_a_house(test: impl AsyncFnOnce(&House)) {
     if setting_or("POSTIL_TEST_KEEP", "").is_empty() {
         let _ = in_runtime(async || drop_database(&mut admin().await, &name).await);
     } else {
-        println!("kept: {name}");
+        eprintln!("kept: {name}");
     }
     if let Err(panic) = result {
         resume_unwind(panic);
@@ -149,7 +149,7 @@ async fn drop_database(admin: &mut PgConnection, name: &str) {
     for _ in 0..PARTING_STEPS {
         match admin.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).await {
             Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55006") => {
-                tokio::time::sleep(PARTING_STEP).await
+                tokio::time::sleep(PARTING_STEP).await;
             }
             _ => return,
         }

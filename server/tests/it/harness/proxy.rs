@@ -125,10 +125,7 @@ impl Count {
             if self.buffer.len() < end || length < 4 {
                 return;
             }
-            if !self.started {
-                let code = u32::from_be_bytes(self.buffer[4..8].try_into().unwrap());
-                self.started = code != SSL_REQUEST;
-            } else {
+            if self.started {
                 match self.buffer[0] {
                     // A sync with nothing before it is sqlx looking at a connection that was given back: nobody waits for it.
                     b'S' if !self.asked => {}
@@ -138,6 +135,9 @@ impl Count {
                     }
                     _ => self.asked = true,
                 }
+            } else {
+                let code = u32::from_be_bytes(self.buffer[4..8].try_into().unwrap());
+                self.started = code != SSL_REQUEST;
             }
             self.buffer.drain(..end);
         }

@@ -26,7 +26,7 @@ use server::{
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use super::{Actor, Company, House, actor::fill, fresh_id, house::setting, in_s, now};
+use super::{Actor, Company, House, fresh_id, house::setting, in_s, now};
 
 /// A node.
 pub struct Server {
@@ -137,9 +137,16 @@ impl Server {
     /// The ERP of a company, with a key.
     pub async fn admits_erp(&self, company: &Company, erp: &Actor) -> Client {
         let token = Token::generate(&Machine);
-        let hash: String = token.hash().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = Vec::from(token.hash());
         let mut tx = company.house().await;
-        fill(&mut tx, "api_keys", &[json!({ "company_id": company.id, "id": fresh_id(), "user_id": erp.id, "name": "ERP", "key_hash": format!("\\x{hash}"), "created_at": super::actor::stamp() })]).await;
+        sqlx::query("INSERT INTO api_keys (company_id, id, user_id, name, key_hash) VALUES ($1, $2, $3, 'ERP', $4)")
+            .bind(company.id)
+            .bind(fresh_id())
+            .bind(erp.id)
+            .bind(hash)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         Client { token: Some(format!("pk_{}", token.reveal())), company: Some(company.id), ..self.nobody() }
     }

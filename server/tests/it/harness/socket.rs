@@ -130,7 +130,6 @@ impl Socket {
     }
 
     /// Reads on until a frame of this type.
-    #[track_caller]
     pub async fn until(&mut self, kind: &str) -> Value {
         self.until_such(kind, |_| true).await
     }
@@ -148,7 +147,7 @@ impl Socket {
         };
         match tokio::time::timeout(PATIENCE, reading).await {
             Ok(frame) => frame,
-            Err(_) => panic!("no {kind} came; so far {:#?}", self.frames),
+            Err(late) => panic!("no {kind} came ({late}); so far {:#?}", self.frames),
         }
     }
 
