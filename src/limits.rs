@@ -109,6 +109,9 @@ pub const SESSION_POLL_MS: u64 = 1_500;
 pub const HUB_QUEUE_COMMANDS: usize = 1_024;
 /// Conversations and records whose facts one company's part of the hub remembers: a few hundred bytes each.
 pub const HUB_FACTS_MAX: usize = 4_096;
+/// Events that one company's part of the hub keeps as they were told, a kilobyte each: half a minute of a busy company, for a
+/// crowd that reconnects.
+pub const HUB_RING_EVENTS: usize = 256;
 /// Records whose verdict the hub remembers for one person, some 100 bytes each: the few that a day's talk is about.
 pub const HUB_VERDICTS_MAX: usize = 64;
 /// Time for the hub to let a socket in, in seconds: it waits for PostgreSQL.

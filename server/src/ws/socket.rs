@@ -144,19 +144,24 @@ async fn greet<T: Transport>(
         Refused::Away => CloseCode::GoingAway,
         Refused::Revoked => CloseCode::AccessRevoked,
     })?;
+    let remembered = seat.admitted.replay.take();
     let replay = match cursor {
-        Some(cursor) => Replay::begin(hub, &seat, cursor).await,
-        None => Ok(None),
+        Some(cursor) if remembered.is_none() => Replay::begin(hub, &seat, cursor).await,
+        _ => Ok(None),
     };
     // Unreadable now: the client comes back with the same cursor.
     let mut replay = replay.map_err(|_| CloseCode::GoingAway)?;
     let welcome = ServerFrame::Welcome {
         connection_id: connection,
         cursor: hub.cursor(company, seat.admitted.at),
-        resumed: replay.is_some(),
+        resumed: remembered.is_some() || replay.is_some(),
         server_time: hub.clock().now(),
     };
     sent(transport.feed(written(&welcome))).await?;
+    for frame in remembered.unwrap_or_default() {
+        over(&mut seat)?;
+        sent(transport.feed(frame)).await?;
+    }
     while let Some(replay) = &mut replay {
         let Some(frames) = replay.next(hub, &seat).await.map_err(|_| CloseCode::GoingAway)? else { break };
         for frame in frames {

@@ -48,6 +48,8 @@ pub(in crate::ws) struct Admitted {
     pub member: Member,
     /// Whether the events after the client's cursor, up to `at`, can be replayed.
     pub resumable: bool,
+    /// Those events, if the company's task had them in memory.
+    pub replay: Option<Vec<Utf8Bytes>>,
 }
 
 #[derive(Debug)]

@@ -131,10 +131,11 @@ impl Company {
         let logged = run.iter().filter_map(|one| one.event.record.clone());
         self.know_records(linked.chain(logged).collect()).await?;
         for Carried { event, .. } in run {
-            if let Some(message) = event.message.and_then(|id| messages.get(&id)) {
+            let shown = event.message.and_then(|id| messages.get(&id)).and_then(|message| {
                 let replies = messages.get(&message.root_id).map_or(0, |root| root.reply_count);
-                self.show_message(&event, message, replies);
-            }
+                self.show_message(&event, message, replies)
+            });
+            self.ring.push(event, shown);
         }
         self.reach(last);
         Ok(())
@@ -165,15 +166,13 @@ impl Company {
         Ok(known)
     }
 
-    fn show_message(&mut self, event: &LogEvent, message: &Arc<Message>, replies: u32) {
-        let Some(audience) = self.audiences.get(&message.conversation_id).cloned().flatten() else { return };
+    /// Tells a message to whom it concerns; the frame, if that was anybody.
+    fn show_message(&mut self, event: &LogEvent, message: &Arc<Message>, replies: u32) -> Option<Utf8Bytes> {
+        let audience = self.audiences.get(&message.conversation_id).cloned().flatten()?;
         let governing = match message.link.as_ref().map(|link| &link.record).or(event.record.as_ref()) {
             None => Resource::Unlinked,
             // A record that is gone hides what is said about it.
-            Some(key) => match self.records.get(key).cloned().flatten() {
-                Some(resource) => resource,
-                None => return,
-            },
+            Some(key) => self.records.get(key).cloned().flatten()?,
         };
         let mut bytes: Option<Utf8Bytes> = None;
         let around = self.around(&audience);
@@ -193,6 +192,7 @@ impl Company {
             }
         }
         self.viewers = viewers;
+        bytes
     }
 
     /// Those who come into question: a group has its participants, a record's conversation the whole company.
@@ -210,6 +210,7 @@ impl Company {
             EventKind::AccessChanged => {
                 self.shared.epoch.fetch_add(1, Ordering::AcqRel);
                 self.access_changed(event).await?;
+                self.ring.push(event.clone(), None);
             }
             EventKind::ConversationUpdated => {
                 let Some(conversation) = event.conversation else { return Ok(()) };
@@ -217,13 +218,16 @@ impl Company {
                 self.know_audiences(BTreeSet::from([conversation])).await?;
                 let frame =
                     ServerFrame::ConversationUpdated { cursor: self.cursor(event.seq), conversation_id: conversation };
-                self.tell_conversation(conversation, &written(&frame), None);
+                let bytes = written(&frame);
+                self.tell_conversation(conversation, &bytes, None);
+                self.ring.push(event.clone(), Some(bytes));
             }
             EventKind::RecordUpdated => {
                 let Some(key) = event.record.clone() else { return Ok(()) };
                 self.reread_record(&key).await?;
                 let frame = ServerFrame::RecordUpdated { cursor: self.cursor(event.seq), record: key.clone() };
                 let bytes = written(&frame);
+                self.ring.push(event.clone(), Some(bytes.clone()));
                 let Some(Some(resource)) = self.records.get(&key).cloned() else { return Ok(()) };
                 let mut viewers = core::mem::take(&mut self.viewers);
                 for viewer in viewers.values_mut().filter(|viewer| viewer.sight.saw_record(&resource)) {

@@ -9,6 +9,7 @@
 mod access;
 mod command;
 mod events;
+mod ring;
 mod whisper;
 
 use std::{
@@ -38,11 +39,14 @@ use tokio::{
     time::{self, Duration},
 };
 
-use self::whisper::Whispers;
 pub(super) use self::{
     command::{Admission, Admitted, Command, Ending},
     events::{is_about_message, message_frame},
     whisper::presence_frame,
+};
+use self::{
+    ring::{Facts, Ring},
+    whisper::Whispers,
 };
 use super::{
     ledger::{Audience, Ledger, LedgerError},
@@ -119,6 +123,7 @@ pub(super) struct Company {
     viewers: HashMap<UserId, Viewer>,
     audiences: HashMap<ConversationId, Option<Arc<Audience>>>,
     records: HashMap<RecordKey, Option<Resource>>,
+    ring: Ring,
     whispers: Whispers,
 }
 
@@ -134,6 +139,7 @@ impl Company {
             viewers: HashMap::new(),
             audiences: HashMap::new(),
             records: HashMap::new(),
+            ring: Ring::default(),
             whispers: Whispers::default(),
         }
     }
@@ -253,16 +259,19 @@ impl Company {
         let resumable = cursor.is_some_and(|cursor| {
             cursor <= self.position && self.position - cursor <= i64::from(limits::REPLAY_EVENTS_MAX)
         });
-        let admitted = Admitted { at: self.position, member: member.clone(), resumable };
-        if reply.send(admitted).is_err() {
-            return;
-        }
         let viewer = self.viewers.entry(user).or_insert_with(|| Viewer {
-            sight: Sight::new(member),
+            sight: Sight::new(member.clone()),
             sockets: Vec::new(),
             resync: false,
         });
+        let facts = Facts { audiences: &self.audiences, records: &self.records };
+        let replay = cursor
+            .filter(|_| resumable)
+            .and_then(|cursor| self.ring.replay(cursor, self.position, &mut viewer.sight, &facts));
         viewer.sockets.push(Socket { connection, session, queue, ended: Some(ended), watch: Box::default() });
+        if reply.send(Admitted { at: self.position, member, resumable, replay }).is_err() {
+            self.leave(user, connection);
+        }
     }
 
     fn leave(&mut self, user: UserId, connection: ConnectionId) {
