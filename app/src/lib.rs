@@ -16,6 +16,11 @@
 //! `message`, `failed`, `edited`, `replies`, `unread-divider`, `composer-where`, `external-warning`, `depth-limit`, `about-record`,
 //! `typing`, `strip`, `polite`, `assertive`.
 
+#![expect(
+    clippy::large_types_passed_by_value,
+    reason = "a scope is a handful of signal handles; only debug builds make it large, by noting where each was made"
+)]
+
 #[cfg(feature = "hydrate")]
 pub mod hydrate;
 pub mod loaders;

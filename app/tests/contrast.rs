@@ -53,6 +53,7 @@ fn tokens(block: &str, hue: f64) -> Tokens {
 }
 
 /// Relative luminance of an OKLCH colour, cut to what a screen shows.
+#[expect(clippy::many_single_char_names, reason = "as in the definition of OKLCH")]
 fn luminance([l, c, h]: [f64; 3]) -> f64 {
     let (a, b) = (c * h.to_radians().cos(), c * h.to_radians().sin());
     let cube = |value: f64| value * value * value;

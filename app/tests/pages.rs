@@ -4,6 +4,8 @@
 
 #![cfg(feature = "ssr")]
 
+#![expect(clippy::disallowed_methods, reason = "where to write previews is no setting of the product")]
+
 mod sample;
 
 use std::sync::Arc;

@@ -108,7 +108,8 @@ pub fn listen(target: &web_sys::EventTarget, name: &'static str, heard: impl FnM
         *next
     });
     on_cleanup(move || {
-        let gone = LISTENERS.with_borrow_mut(|(_, all)| all.iter().position(|of| of.id == id).map(|at| all.swap_remove(at)));
+        let gone =
+            LISTENERS.with_borrow_mut(|(_, all)| all.iter().position(|of| of.id == id).map(|at| all.swap_remove(at)));
         if let Some(Listener { target, name, closure, .. }) = gone {
             let _ = target.remove_event_listener_with_callback(name, closure.as_ref().unchecked_ref());
         }

@@ -20,12 +20,11 @@ pub fn run(scope: Scope, effect: Effect) {
     match effect {
         Effect::Load { ask, load } => run_load(scope, ask, load),
         Effect::Send { ask, key, conversation, parent, body, record } => {
-            let call = match parent {
-                Some(parent) => Call::send("POST", format!("/messages/{parent}/reply"), &SendReply { body, record }),
-                None => {
-                    let body = SendMessage { conversation_id: Some(conversation), parent_id: None, body, record };
-                    Call::send("POST", "/messages", &body)
-                }
+            let call = if let Some(parent) = parent {
+                Call::send("POST", format!("/messages/{parent}/reply"), &SendReply { body, record })
+            } else {
+                let body = SendMessage { conversation_id: Some(conversation), parent_id: None, body, record };
+                Call::send("POST", "/messages", &body)
             };
             let done = key.clone();
             ask_for(scope, call.with_key(key), move |answer| match answer {
@@ -104,13 +103,13 @@ fn run_load(scope: Scope, ask: Ask, load: Load) {
             ask_for(scope, Call::get(format!("/conversations{}", page(&after, '?'))), move |answer| match answer {
                 Ok(page) => Input::InboxLoaded { ask, after, page },
                 Err(failure) => failed(failure),
-            })
+            });
         }
         Load::Conversation { conversation } => {
             ask_for(scope, Call::get(format!("/conversations/{conversation}")), move |answer| match answer {
                 Ok(detail) => Input::ConversationLoaded { ask, detail },
                 Err(failure) => failed(failure),
-            })
+            });
         }
         Load::Messages { conversation, before } => {
             let path = format!("/messages?conversationId={conversation}{}", page(&before, '&'));
@@ -166,7 +165,7 @@ pub fn say(scope: Scope, urgent: bool, text: &str) {
     let line = if urgent { scope.shell.assertive } else { scope.shell.polite };
     line.update(|line| {
         if !line.is_empty() {
-            line.push_str(" ");
+            line.push(' ');
         }
         line.push_str(text);
     });

@@ -47,12 +47,13 @@ struct Link {
     typing_at: Cell<i64>,
 }
 
+/// What listens to a socket, for as long as it is open.
+type Heard = (Closure<dyn FnMut(MessageEvent)>, Closure<dyn FnMut()>, Closure<dyn FnMut(CloseEvent)>);
+
 /// A socket with its listeners, which end with it.
 struct Open {
     socket: WebSocket,
-    _message: Closure<dyn FnMut(MessageEvent)>,
-    _open: Closure<dyn FnMut()>,
-    _close: Closure<dyn FnMut(CloseEvent)>,
+    _heard: Heard,
 }
 
 impl Drop for Open {
@@ -227,7 +228,7 @@ impl Link {
         socket.set_onopen(Some(open.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(message.as_ref().unchecked_ref()));
         socket.set_onclose(Some(close.as_ref().unchecked_ref()));
-        self.socket.replace(Some(Open { socket, _message: message, _open: open, _close: close }));
+        self.socket.replace(Some(Open { socket, _heard: (message, open, close) }));
         Ok(())
     }
 

@@ -11,11 +11,12 @@ thread_local! {
     static ALLOWED: bool = probe();
 }
 
+const KEY: &str = "postil:probe";
+
 fn probe() -> bool {
     let Some(storage) = super::dom::window().and_then(|window| window.local_storage().ok().flatten()) else {
         return false;
     };
-    const KEY: &str = "postil:probe";
     storage.set_item(KEY, "1").is_ok() && storage.remove_item(KEY).is_ok()
 }
 

@@ -95,25 +95,19 @@ fn escape(html: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{div, el, live};
+    use super::super::{Node, div, el, live};
 
     #[test]
     fn text_and_attributes_can_not_become_markup() {
         let evil = "<script>\"&'</script>";
-        let html = div("a").attr("title", evil).child(evil.to_owned()).child(live(move || evil)).to_html();
+        let html = Node::from(div("a").attr("title", evil).child(evil.to_owned()).child(live(move || evil))).to_html();
         assert_eq!(html.matches("<script").count(), 0, "{html}");
         assert!(html.starts_with("<div class=\"a\" title=\"&lt;script&gt;&quot;&amp;'"), "{html}");
     }
 
     #[test]
     fn texts_side_by_side_stay_two() {
-        let html = el("p", "").child("a").child("b").child(live(|| "c")).child("d").to_html();
+        let html = Node::from(el("p", "").child("a").child("b").child(live(|| "c")).child("d")).to_html();
         assert_eq!(html, "<p>a<!>b<!>c<!>d</p>");
-    }
-
-    impl super::Element {
-        fn to_html(self) -> String {
-            super::Node::from(self).to_html()
-        }
     }
 }

@@ -304,14 +304,11 @@ impl EachState {
                     .chain(0..from)
                     .find(|at| standing[*at].as_ref().is_some_and(|row| row.key == key));
                 from = at.map_or(from, |at| at + 1);
-                rows.push(match at.and_then(|at| standing[at].take()) {
-                    Some(row) => row,
-                    None => {
-                        let owner = home.with(Owner::new);
-                        let state = owner.with(|| untrack(|| State::build(row(key))));
-                        Row { key, state, owner }
-                    }
-                });
+                rows.push(at.and_then(|at| standing[at].take()).unwrap_or_else(|| {
+                    let owner = home.with(Owner::new);
+                    let state = owner.with(|| untrack(|| State::build(row(key))));
+                    Row { key, state, owner }
+                }));
             }
             for mut gone in standing.into_iter().flatten() {
                 gone.state.unmount();

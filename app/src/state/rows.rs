@@ -70,6 +70,7 @@ pub enum Progress {
 
 /// A message as it is shown.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one independent thing about how it is shown")]
 pub struct MessageRow {
     /// For keyed lists.
     pub key: ItemKey,

@@ -15,10 +15,10 @@ pub fn launcher(hue: &str, state: Option<wire::Launcher>) -> Node {
         state.unwrap_or(wire::Launcher { unread: 0, online: Vec::new(), online_count: 0, presence_known: false });
     let mut name = "Messages".to_owned();
     if state.unread > 0 {
-        name.push_str(&format!(", {} unread", badge(state.unread)));
+        name = format!("{name}, {} unread", badge(state.unread));
     }
     if state.online_count > 0 {
-        name.push_str(&format!(", {} here", words::count(state.online_count as usize, "person", "people")));
+        name = format!("{name}, {} here", words::count(state.online_count as usize, "person", "people"));
     }
     let badge = (state.unread > 0).then(|| badge(state.unread));
     let faces = state.online.iter().take(3).map(|person| face::plain(person, "small"));

@@ -35,7 +35,7 @@ pub fn picker(scope: Scope) -> Node {
             people.try_set(Some(answer.map(|page| page.items)));
         });
     };
-    dom::effect(move || load());
+    dom::effect(load);
     let list = move || match people.get() {
         None => states::skeleton(4, "Loading people"),
         Some(Err(failure)) => states::error(&failure, "Nothing was started.", load),

@@ -75,7 +75,7 @@ pub fn talk(scope: Scope, id: ConversationId) -> Node {
     let body = move || match stage.get() {
         Stage::Loading => states::skeleton(5, "Loading messages"),
         Stage::Failed(failure) => states::error(&failure, "Your draft is kept.", move || {
-            scope.apply(Input::ConversationOpened { conversation: id })
+            scope.apply(Input::ConversationOpened { conversation: id });
         }),
         Stage::Empty => states::empty("Nothing written yet", "The first message starts the conversation.", ()),
         Stage::Ready => log::log(scope, id),

@@ -58,7 +58,7 @@ fn summary(n: u128) -> Value {
     let last = |author: usize, text: &str, at: &str| json!({ "id": id("msg", 900 + n), "authorId": id("usr", author as u128 + 1), "authorName": NAMES[author].0, "text": text, "createdAt": at, "deleted": false });
     let base = |kind: &str, title: &str, people: &[usize], unread: u16, at: &str, last: Value| {
         json!({ "id": conversation(n).to_string(), "kind": kind, "title": title, "people": people.iter().map(|n| person(*n)).collect::<Vec<_>>(),
-                "peopleCount": people.len() as u32, "hasExternal": people.contains(&3), "last": last, "unread": unread, "readSeq": 8, "lastSeq": 12, "activityAt": at })
+                "peopleCount": people.len(), "hasExternal": people.contains(&3), "last": last, "unread": unread, "readSeq": 8, "lastSeq": 12, "activityAt": at })
     };
     match n {
         INVOICE => {
