@@ -100,7 +100,9 @@ pub fn say(line: impl core::fmt::Display) -> Result<()> {
 async fn main() -> Result<()> {
     let Cli { places, command } = Cli::parse();
     let (size, pgbench, walls) = match command {
-        Command::Smoke => (Size { sockets: 48, rooms: 6, rate: 25, seconds: 6, cut: 8, closed: 0, pid: None }, false, true),
+        Command::Smoke => {
+            (Size { sockets: 48, rooms: 6, rate: 25, seconds: 6, cut: 8, closed: 0, pid: None }, false, true)
+        }
         Command::Load { size, pgbench } => (size, pgbench, false),
     };
     ensure!(size.rooms > 1 && size.sockets >= 2 * size.rooms, "at least two rooms, and two people in each");
