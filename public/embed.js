@@ -19,14 +19,14 @@ const home = document.currentScript ? new URL(document.currentScript.src).origin
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(`
-:host { position: fixed; z-index: 2147483000; inset-block-end: 12px; inset-inline-end: 12px; display: block; }
-:host([position="start"]) { inset-inline: 12px auto; }
+:host { position: fixed; z-index: 2147483000; inset-block-end: 4px; inset-inline-end: 4px; display: block; }
+:host([position="start"]) { inset-inline: 4px auto; }
 :host([hidden]) { display: none; }
-iframe { display: block; border: 0; inline-size: 72px; block-size: 72px; background: transparent; color-scheme: light dark; border-radius: 14px; }
+iframe { display: block; border: 0; inline-size: 76px; block-size: 76px; background: transparent; color-scheme: light dark; border-radius: 14px; }
 :host([theme="light"]) iframe { color-scheme: light; }
 :host([theme="dark"]) iframe { color-scheme: dark; }
-iframe.open { inline-size: 384px; block-size: min(640px, calc(100vh - 32px)); box-shadow: 0 1px 2px rgb(0 0 0 / 0.1), 0 12px 40px -4px rgb(0 0 0 / 0.28); }
-@media (max-width: 480px) { iframe.open { position: fixed; inset: 0; inline-size: 100%; block-size: 100%; border-radius: 0; } }
+iframe.open { margin: 12px; inline-size: 384px; block-size: min(640px, calc(100vh - 32px)); box-shadow: 0 1px 2px rgb(0 0 0 / 0.1), 0 12px 40px -4px rgb(0 0 0 / 0.28); }
+@media (max-width: 480px) { iframe.open { margin: 0; position: fixed; inset: 0; inline-size: 100%; block-size: 100%; border-radius: 0; } }
 `);
 
 const narrow = matchMedia("(max-width: 480px)");
@@ -129,7 +129,7 @@ class PostilMessenger extends HTMLElement {
         this.#open = !!data.open;
         this.#frame.classList.toggle("open", this.#open);
         // Numbers only: nothing that a frame says becomes style.
-        this.#size.replaceSync(this.#open ? "" : `iframe { inline-size: ${Math.min(320, +data.width || 72)}px; block-size: ${Math.min(120, +data.height || 72)}px; }`);
+        this.#size.replaceSync(this.#open ? "" : `iframe { inline-size: ${Math.min(320, +data.width || 76)}px; block-size: ${Math.min(120, +data.height || 76)}px; }`);
         break;
       case "unread":
         this.dispatchEvent(new CustomEvent("postil-unread", { detail: { count: +data.count || 0 }, bubbles: true, composed: true }));

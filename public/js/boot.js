@@ -254,7 +254,7 @@ function resize() {
   if (!dock) return;
   const open = isOpen();
   // Room for the shadow and the focus ring around the launcher.
-  tell("resize", open ? { open } : { open, width: button.offsetWidth + 24, height: 72 });
+  tell("resize", open ? { open } : { open, width: button.offsetWidth + 28, height: 76 });
 }
 
 async function show() {
