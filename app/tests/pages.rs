@@ -3,7 +3,6 @@
 //! `POSTIL_PREVIEW=dir cargo test -p app --features ssr --test pages` also writes them as files, to be looked at.
 
 #![cfg(feature = "ssr")]
-
 #![expect(clippy::disallowed_methods, reason = "where to write previews is no setting of the product")]
 
 mod sample;

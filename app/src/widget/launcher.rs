@@ -3,7 +3,7 @@
 use postil::wire;
 
 use crate::{
-    node::{Node, div, el, span},
+    node::{Node, el, span},
     parts::{face, icon},
     state::words,
 };
@@ -30,7 +30,12 @@ pub fn launcher(hue: &str, state: Option<wire::Launcher>) -> Node {
         .child(span("launcher-mark").child(icon::mark()))
         .child(span("launcher-faces").children(faces))
         .child(span("badge").child(badge));
-    div(format!("scope launcher-dock {hue}")).attr("id", "postil-launcher").child(button).into()
+    // The page's landmark and heading while the panel, with its own, is not shown.
+    el("main", format!("scope launcher-dock {hue}"))
+        .attr("id", "postil-launcher")
+        .child(el("h1", "visually-hidden").child("Messages"))
+        .child(button)
+        .into()
 }
 
 fn badge(unread: u16) -> String {
