@@ -233,3 +233,32 @@ async fn conversations_and_records_are_told_to_who_sees_them() {
         assert!(matches!(client.frame().await, ServerFrame::RecordUpdated { record, .. } if record == invoice()));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_deleted_is_not_told_to_who_comes_back() {
+    let node = Node::new();
+    node.member(1, RoleKey::STAFF).group(1, &[1]);
+    let mut stays = node.hello(1, None);
+    let (cursor, _) = stays.welcome().await;
+    let (_, message) = node.message(1, None);
+    settle().await;
+    assert!(format!("{:?}", stays.so_far()).contains("message 0"));
+    let tombstone = Message {
+        body: String::new(),
+        text: postil::domain::text::Document::default(),
+        deleted_at: Some(message.created_at),
+        ..message.clone()
+    };
+    node.ledger.world().messages.insert(message.id, tombstone);
+    node.log(postil::backend::store::LogEvent {
+        conversation: Some(conversation(1)),
+        message: Some(message.id),
+        ..blank(EventKind::MessageDeleted)
+    });
+    settle().await;
+    let mut again = node.hello(1, Some(&cursor));
+    assert!(again.welcome().await.1);
+    settle().await;
+    let got = format!("{:?}", again.so_far());
+    assert!(got.contains("MessageDeleted") && !got.contains("message 0"), "{got}");
+}
