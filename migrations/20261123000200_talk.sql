@@ -131,6 +131,8 @@ CREATE TABLE threads (
     conversation_id uuid NOT NULL,
     reply_count     integer NOT NULL CHECK (reply_count >= 0),
     last_reply_at   timestamptz NOT NULL,
+    -- A reply named a record of its own: not everyone who sees the root sees all replies, and who doesn't must not count them.
+    is_mixed        boolean NOT NULL DEFAULT false,
     updated_at      timestamptz NOT NULL,
     PRIMARY KEY (company_id, root_id),
     FOREIGN KEY (company_id, conversation_id, root_id) REFERENCES messages (company_id, conversation_id, id)

@@ -427,7 +427,7 @@ GRANT INSERT ON linked_records, conversations, participants, messages, threads, 
 GRANT UPDATE (title, amount_minor, currency, status, url, owner_id, department_id, project_id, updated_at) ON linked_records TO postil_app;
 GRANT UPDATE (last_seq, activity_at, updated_at) ON conversations TO postil_app;
 GRANT UPDATE (body, text_ast, preview, version, updated_at, edited_at, deleted_at, deleted_by) ON messages TO postil_app;
-GRANT UPDATE (reply_count, last_reply_at, updated_at) ON threads TO postil_app;
+GRANT UPDATE (reply_count, last_reply_at, is_mixed, updated_at) ON threads TO postil_app;
 GRANT UPDATE (read_seq, read_at) ON read_receipts TO postil_app;
 GRANT UPDATE (status, last_seen_at) ON user_presence TO postil_app;
 GRANT UPDATE (last_seq, audit_seq) ON company_stream TO postil_app;

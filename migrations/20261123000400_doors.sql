@@ -9,7 +9,12 @@ SELECT
     m.client_key, m.body, m.text_ast, m.link_kind, m.link_id, m.link_source,
     l.title AS link_title, l.amount_minor AS link_amount_minor, l.currency AS link_currency, l.status AS link_status,
     m.version, m.created_at, m.edited_at, m.deleted_at,
-    coalesce(t.reply_count, 0) AS reply_count, t.last_reply_at
+    CASE WHEN t.is_mixed THEN (
+        SELECT count(*)::integer FROM messages x WHERE x.company_id = m.company_id AND x.root_id = m.id AND x.parent_id IS NOT NULL
+    ) ELSE coalesce(t.reply_count, 0) END AS reply_count,
+    CASE WHEN t.is_mixed THEN (
+        SELECT max(x.created_at) FROM messages x WHERE x.company_id = m.company_id AND x.root_id = m.id AND x.parent_id IS NOT NULL
+    ) ELSE t.last_reply_at END AS last_reply_at
 FROM messages m
 JOIN users u ON u.id = m.author_id
 JOIN memberships a ON a.company_id = m.company_id AND a.user_id = m.author_id
@@ -200,9 +205,10 @@ BEGIN
         RETURNING title, amount_minor, currency, status INTO v_link.title, v_link.amount_minor, v_link.currency, v_link.status;
     END IF;
     IF p_parent IS NOT NULL THEN
-        INSERT INTO public.threads AS t (company_id, root_id, conversation_id, reply_count, last_reply_at, updated_at)
-        VALUES (p_company, v_root, p_conversation, 1, p_at, p_at)
-        ON CONFLICT (company_id, root_id) DO UPDATE SET reply_count = t.reply_count + 1, last_reply_at = p_at, updated_at = p_at;
+        INSERT INTO public.threads AS t (company_id, root_id, conversation_id, reply_count, last_reply_at, is_mixed, updated_at)
+        VALUES (p_company, v_root, p_conversation, 1, p_at, v_source IS NOT DISTINCT FROM 'own', p_at)
+        ON CONFLICT (company_id, root_id) DO UPDATE
+            SET reply_count = t.reply_count + 1, last_reply_at = p_at, is_mixed = t.is_mixed OR excluded.is_mixed, updated_at = p_at;
     END IF;
     -- Whoever writes or is mentioned in a record's conversation follows it from then on; seeing it is still judged live.
     IF v_conversation.kind = 'record' THEN

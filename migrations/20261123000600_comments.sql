@@ -175,6 +175,7 @@ COMMENT ON TABLE threads IS 'Counters of a root''s replies, beside the root: who
 COMMENT ON COLUMN threads.root_id IS 'The root. Never changes.';
 COMMENT ON COLUMN threads.conversation_id IS 'The root''s conversation. Never changes.';
 COMMENT ON COLUMN threads.reply_count IS 'Replies below the root at any depth, tombstones among them.';
+COMMENT ON COLUMN threads.is_mixed IS 'Whether a reply named a record of its own. Then message_rows counts what its reader sees instead of showing the counters. Never goes back.';
 COMMENT ON COLUMN threads.last_reply_at IS 'When the newest of them was written.';
 
 COMMENT ON TABLE message_versions IS 'Every text that a message ever had. Rows are never changed. A tombstone''s are visible to moderators only.';

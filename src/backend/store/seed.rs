@@ -690,6 +690,7 @@ struct Placed {
     link: Option<(RecordKey, &'static str)>,
     replies: i64,
     last_reply_at: Timestamp,
+    is_mixed: bool,
 }
 
 impl Talk {
@@ -782,6 +783,7 @@ impl Talk {
                 if let Some(root) = placed.get_mut(root) {
                     root.replies += 1;
                     root.last_reply_at = place.at;
+                    root.is_mixed |= place.link.as_ref().is_some_and(|(_, source)| *source == "own");
                 }
             }
             self.message(company, it, message, &place, now, happened);
@@ -790,7 +792,7 @@ impl Talk {
         self.threads.extend(placed.values().filter(|root| root.replies > 0).map(|root| {
             json!({
                 "company_id": house, "root_id": root.id, "conversation_id": id, "reply_count": root.replies,
-                "last_reply_at": root.last_reply_at, "updated_at": root.last_reply_at,
+                "last_reply_at": root.last_reply_at, "is_mixed": root.is_mixed, "updated_at": root.last_reply_at,
             })
         }));
         for (key, upto) in &it.read {
@@ -941,7 +943,7 @@ impl Talk {
             conn,
             self.threads,
             "threads",
-            "company_id, root_id, conversation_id, reply_count, last_reply_at, updated_at"
+            "company_id, root_id, conversation_id, reply_count, last_reply_at, is_mixed, updated_at"
         );
         insert!(
             conn,
@@ -1000,7 +1002,16 @@ impl Placed {
         };
         let mut path = parent.map_or_else(Vec::new, |parent| parent.path.clone());
         path.push(seq);
-        Self { id, root: parent.map_or(id, |parent| parent.root), path, at, link, replies: 0, last_reply_at: at }
+        Self {
+            id,
+            root: parent.map_or(id, |parent| parent.root),
+            path,
+            at,
+            link,
+            replies: 0,
+            last_reply_at: at,
+            is_mixed: false,
+        }
     }
 }
 
