@@ -157,7 +157,7 @@ fn restore(scope: Scope) {
     {
         scope.apply(Input::OutboxRestored { context: scope.context(), unsent });
     }
-    // On the full page the address says what is open; a host's record comes before what was open elsewhere.
+    // On the full page the address says what is open.
     if scope.ui.open.get_untracked().is_none() && scope.shell.surface != Surface::Page {
         let last = storage::get(&scope.storage_key("conversation"));
         if let Some(conversation) = last.and_then(|id| id.parse().ok()) {
