@@ -64,7 +64,7 @@ fn state(shell: Shell, seed: Option<Seed>) -> Node {
         Session::SignedOut => {
             let (text, action) = match shell.surface {
                 Surface::Embedded => ("This page's sign-in has ended. Load it again to go on.", reload("Reload")),
-                _ => ("What you wrote is kept on this device.", sign_in()),
+                _ => ("Sign in to go on.", sign_in()),
             };
             plain(shell, states::empty("You're signed out", text, action))
         }

@@ -112,7 +112,7 @@ test('signing out leaves nothing behind', async ({ people }) => {
   await katrin.opens('Line 4 retrofit');
   await katrin.composer.fill(fresh('A secret draft'));
   await katrin.view.getByRole('button', { name: 'Sign out' }).click();
-  await expect(katrin.page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+  await expect(katrin.page.getByRole('link', { name: 'Sign in' })).toBeVisible();
   expect(await katrin.page.content()).not.toContain('Line 4 retrofit');
   const stored = await katrin.page.evaluate(() => JSON.stringify({ ...localStorage }) + JSON.stringify({ ...sessionStorage }));
   expect(stored).not.toContain('secret draft');

@@ -265,6 +265,8 @@ async function show() {
   remember(true);
   try {
     await load();
+    // Whoever clicks before the session is known is remembered as soon as it is.
+    remember(isOpen());
     toApp({ verb: "context", record: seed.record ?? null });
     toApp({ verb: "open" });
   } catch {

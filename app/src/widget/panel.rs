@@ -60,7 +60,7 @@ fn header(scope: Scope) -> Element {
         el("h1", "company").test_id("company").child(span("truncate").child(name))
     };
     let page = (surface == Surface::Page).then(|| {
-        let out = button("icon-button", move || sign_out(scope.shell)).label("Sign out").attr("title", "Sign out");
+        let out = button("icon-button", move || sign_out(scope)).label("Sign out").attr("title", "Sign out");
         div("panel-tools").child(out.child(icon::icon(icon::OUT)))
     });
     el("header", "panel-header").child(company).child(page).child(collapse(surface))
@@ -75,11 +75,14 @@ pub fn collapse(surface: Surface) -> Option<Element> {
     })
 }
 
-fn sign_out(shell: Shell) {
+/// Whoever signs out leaves nothing on the device: the next person at it is someone else.
+fn sign_out(scope: Scope) {
+    let (shell, own) = (scope.shell, format!("postil:{}:", scope.viewer));
     dom::spawn(async move {
         let call = Call { method: "DELETE", ..Call::get("/session") };
         if api::call::<Option<()>>(shell, None, call).await.is_ok() {
             shell.leave(Session::SignedOut);
+            crate::net::storage::remove_where(&own, |_| true);
         }
     });
 }
