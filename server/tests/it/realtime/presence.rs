@@ -65,13 +65,15 @@ fn a_reload_is_no_absence() {
         // Something that comes after: whatever the reload changed has been told by then.
         tab.says(&json!({ "type": "activity", "active": false })).await;
         shows(&mut watching, scene.ben.id, "away").await;
-        let told: Vec<&str> = watching
+        let mut told: Vec<&str> = watching
             .frames
             .iter()
             .filter(|frame| frame["type"] == "presence.changed")
             .flat_map(|frame| frame["changes"].as_array().unwrap())
             .filter_map(|change| change["status"].as_str())
             .collect();
+        // The answer to the watch and the transition itself may both say the same: that is no absence either.
+        told.dedup();
         assert_eq!(told, ["offline", "online", "away"]);
     });
 }
