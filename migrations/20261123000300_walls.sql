@@ -1,6 +1,7 @@
 -- Wall 2. Every tenant table gets row-level security, enabled and forced (the owner is bound too), with
 --   * one RESTRICTIVE policy: the row's company is the transaction's company. Whatever permissive policy is added later
 --     is ANDed with it and can't widen a view across companies;
+--   * for postil_app another one: the person is a member there. Nor can a later policy show anything to those who aren't;
 --   * PERMISSIVE policies per command for postil_app, which derive the right from user id and company id alone;
 --   * one PERMISSIVE policy for the roles that keep house inside one company (owner, definer, worker).
 -- Function calls stand in (SELECT …), so that they run once a query and not once a row.
@@ -216,6 +217,9 @@ BEGIN
             'CREATE POLICY %I ON %I AS RESTRICTIVE TO postil_owner, postil_definer, postil_worker, postil_app
              USING (company_id = (SELECT app.company_id())) WITH CHECK (company_id = (SELECT app.company_id()))', t || '_tenant', t);
         EXECUTE format(
+            'CREATE POLICY %I ON %I AS RESTRICTIVE TO postil_app USING ((SELECT app.is_member())) WITH CHECK ((SELECT app.is_member()))',
+            t || '_members', t);
+        EXECUTE format(
             'CREATE POLICY %I ON %I TO postil_owner, postil_definer, postil_worker USING (true) WITH CHECK (true)', t || '_house', t);
     END LOOP;
 END $$;
@@ -224,6 +228,8 @@ ALTER TABLE companies ENABLE ROW LEVEL SECURITY;
 ALTER TABLE companies FORCE ROW LEVEL SECURITY;
 CREATE POLICY companies_tenant ON companies AS RESTRICTIVE TO postil_owner, postil_definer, postil_worker, postil_app
     USING (id = (SELECT app.company_id())) WITH CHECK (id = (SELECT app.company_id()));
+CREATE POLICY companies_members ON companies AS RESTRICTIVE TO postil_app
+    USING ((SELECT app.is_member())) WITH CHECK ((SELECT app.is_member()));
 CREATE POLICY companies_house ON companies TO postil_owner, postil_definer, postil_worker USING (true) WITH CHECK (true);
 CREATE POLICY companies_read ON companies FOR SELECT TO postil_app USING ((SELECT app.is_member()));
 
