@@ -117,8 +117,13 @@ pub fn binary(name: &str) -> Result<PathBuf> {
     let dir = repo::root().join("target/bin");
     fs::create_dir_all(&dir)?;
     let (place, fresh) = (dir.join(name), dir.join(format!("{name}.new{}", std::process::id())));
+    // Nothing may be left under the temporary name: a copy onto a link to the same file would empty the file, and a
+    // rename onto another link to it does nothing.
+    let clear = || if fresh.exists() { fs::remove_file(&fresh) } else { Ok(()) };
+    clear()?;
     fs::hard_link(&executable, &fresh).or_else(|_| fs::copy(&executable, &fresh).map(drop))?;
     fs::rename(&fresh, &place)?;
+    clear()?;
     Ok(place)
 }
 
