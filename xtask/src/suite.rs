@@ -110,6 +110,7 @@ fn tests(options: &Options) -> (Tally, Vec<&'static str>) {
         let generators = freshness::check(freshness::Options::default())?;
         Ok(Tally { passed: generators, failed: 0 })
     });
+    check("plans of the hot reads", &mut || one(Command::new(repo::root().join("script/explain")).arg("--check")));
     check("load generator, smoke run", &mut || bench_smoke(&services));
     check("end-to-end tests", &mut || end_to_end(&services));
     (total, failures)
@@ -123,11 +124,11 @@ fn rust_tests(services: &Services) -> Result<Tally> {
         let mut command = repo::cargo();
         command.envs(services.dev_env());
         total += if nextest {
-            command.args(["nextest", "run", "--no-fail-fast", "--no-tests=pass", "--color=never"]).args(crates);
-            counted(&mut command, nextest_line)?
+            command.args(["nextest", "run", "--no-fail-fast", "--no-tests=fail", "--color=never"]).args(crates);
+            not_empty(counted(&mut command, nextest_line)?)?
         } else {
             command.args(["test", "--all-targets", "--no-fail-fast"]).args(crates);
-            counted(&mut command, libtest_line)?
+            not_empty(counted(&mut command, libtest_line)?)?
         };
     }
     Ok(total)
@@ -136,9 +137,6 @@ fn rust_tests(services: &Services) -> Result<Tally> {
 /// A short run of the load generator: everything delivered, nothing twice; no timing.
 fn bench_smoke(services: &Services) -> Result<Tally> {
     let bench = server::binary("bench")?;
-    if !output(Command::new(&bench).arg("--help"))?.contains("smoke") {
-        return Ok(Tally::default());
-    }
     let postil = server::binary("postil")?;
     let server = TestServer::start(services, &postil, "smoke")?;
     one(Command::new(&bench).arg("smoke").envs(server.env.iter().cloned()).current_dir(repo::root()))
@@ -147,9 +145,6 @@ fn bench_smoke(services: &Services) -> Result<Tally> {
 /// Playwright in Chromium, against a server with a database of its own.
 fn end_to_end(services: &Services) -> Result<Tally> {
     let dir = repo::end2end_dir();
-    if !dir.join("playwright.config.ts").exists() {
-        return Ok(Tally::default());
-    }
     repo::npm_install()?;
     let postil = server::binary("postil")?;
     let server = TestServer::start(services, &postil, "e2e")?;
@@ -162,7 +157,7 @@ fn end_to_end(services: &Services) -> Result<Tally> {
         .current_dir(&dir)
         .stdin(Stdio::null())
         .status()?;
-    let tally = playwright_tally(&report)?;
+    let tally = not_empty(playwright_tally(&report)?)?;
     if status.success() || tally.failed > 0 {
         Ok(tally)
     } else {
@@ -176,6 +171,12 @@ fn playwright_tally(report: &Path) -> Result<Tally> {
     let errors = report["errors"].as_array().map_or(0, Vec::len);
     // A test that passes only sometimes does not pass.
     Ok(Tally { passed: count("expected"), failed: count("unexpected") + count("flaky") + errors })
+}
+
+/// A runner that finds no tests has not found that they pass.
+fn not_empty(tally: Tally) -> Result<Tally> {
+    ensure!(tally != Tally::default(), "no test was run");
+    Ok(tally)
 }
 
 fn one(command: &mut Command) -> Result<Tally> {
@@ -237,6 +238,12 @@ mod tests {
             Some(Tally { passed: 1, failed: 0 })
         );
         assert_eq!(nextest_line("        PASS [   0.112s] postil ids::tests::x"), None);
+    }
+
+    #[test]
+    fn a_run_without_tests_is_no_success() {
+        assert_eq!(not_empty(Tally::ONE).expect("one test was run"), Tally::ONE);
+        assert!(not_empty(Tally::default()).is_err());
     }
 
     #[test]
