@@ -341,8 +341,8 @@ impl Feed {
                 self.cursor = Some(cursor);
                 self.resync(effects);
             }
-            // The connection ends after it, which says all there is to do.
-            ServerFrame::Error { .. } => {}
+            // After an error the connection ends, which says all there is to do; a pong is the driver's.
+            ServerFrame::Error { .. } | ServerFrame::Pong => {}
         }
     }
 

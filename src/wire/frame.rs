@@ -25,7 +25,8 @@ pub enum ClientFrame {
         /// Whether the person is looking.
         active: bool,
     },
-    /// Whether the person is looking (visible tab, recent input) has changed.
+    /// Whether the person is looking (visible tab, recent input). Sent when that changes, and in between by clients that
+    /// want to know whether the connection still lives: the answer is `pong`.
     #[serde(rename = "activity")]
     Activity {
         /// Looking, or not.
@@ -153,6 +154,9 @@ pub enum ServerFrame {
         /// Where the stream stands.
         cursor: String,
     },
+    /// The answer to `activity`: the connection lives, in both directions.
+    #[serde(rename = "pong")]
+    Pong,
     /// A frame of the client was refused. The connection ends after it.
     #[serde(rename = "error")]
     Error {
@@ -218,6 +222,7 @@ impl ServerFields {
             "presence.changed" => ServerFrame::PresenceChanged { changes: self.changes? },
             "typing" => ServerFrame::Typing { conversation_id: self.conversation_id?, user_id: self.user_id? },
             "resync" => ServerFrame::Resync { cursor: self.cursor? },
+            "pong" => ServerFrame::Pong,
             "error" => ServerFrame::Error { problem: self.problem? },
             _ => return None,
         })

@@ -124,6 +124,7 @@ fn server_examples() -> Vec<ServerFrame> {
         },
         ServerFrame::Typing { conversation_id: conversation(), user_id: user(3) },
         ServerFrame::Resync { cursor: cursor() },
+        ServerFrame::Pong,
         ServerFrame::Error { problem: Problem::new(Code::MalformedFrame, id(CorrelationId::PREFIX, 8)) },
     ]
 }

@@ -250,9 +250,19 @@ async fn write<T: Transport>(transport: &mut T, seat: &mut Seat, frame: Utf8Byte
     sent(transport.flush()).await
 }
 
+/// A browser is told nothing of the pings that keep its socket alive: this it can hear.
+async fn pong<T: Transport>(transport: &mut T) -> Result<(), End> {
+    sent(transport.feed(written(&ServerFrame::Pong))).await?;
+    sent(transport.flush()).await
+}
+
 async fn act<T: Transport>(hub: &Hub, transport: &mut T, seat: &Seat, act: Act) -> Result<(), End> {
     match act {
-        Act::Activity(active) => seat.active(active),
+        Act::Activity(active) => {
+            seat.active(active);
+            pong(transport).await?;
+        }
+        Act::Ping => pong(transport).await?,
         Act::Typing(conversation) => seat.typing(conversation),
         Act::Watch(users) => {
             let changes = Box::pin(seat.watch(&users)).await;

@@ -58,7 +58,9 @@ impl Unidentified {
                 // The tab still shows the former company: nothing of the present one may reach it.
                 Err(Refusal::new(Code::CompanyContextChanged, CloseCode::CompanySwitched))
             }
-            Ok(ClientFrame::Hello { cursor, active, .. }) => Ok((Hello { cursor, active }, Identified::default())),
+            Ok(ClientFrame::Hello { cursor, active, .. }) => {
+                Ok((Hello { cursor, active }, Identified { active, ..Identified::default() }))
+            }
             Err(refusal) if refusal.code == Code::FrameTooLarge => Err(refusal),
             Ok(_) | Err(_) => Err(Refusal::new(Code::HelloExpected, CloseCode::Protocol)),
         }
@@ -68,7 +70,10 @@ impl Unidentified {
 /// What a frame of an identified client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Act {
+    /// Whether the person is looking has changed.
     Activity(bool),
+    /// The client only asks whether somebody is there.
+    Ping,
     Watch(Vec<UserId>),
     Typing(ConversationId),
     Nothing,
@@ -77,6 +82,8 @@ pub(super) enum Act {
 /// A socket after its `hello`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Identified {
+    /// Whether the person is looking.
+    active: bool,
     /// When the flood bucket would be empty again (generic cell rate algorithm).
     full: Option<Instant>,
     typing: Option<(ConversationId, Instant)>,
@@ -96,7 +103,12 @@ impl Identified {
         self.full = Some(full);
         match parse(text)? {
             ClientFrame::Hello { .. } => Err(Refusal::malformed("hello comes once")),
-            ClientFrame::Activity { active } => Ok(Act::Activity(active)),
+            // What is known already costs no lease.
+            ClientFrame::Activity { active } if active == self.active => Ok(Act::Ping),
+            ClientFrame::Activity { active } => {
+                self.active = active;
+                Ok(Act::Activity(active))
+            }
             ClientFrame::PresenceWatch { user_ids } if user_ids.len() > limits::PRESENCE_USERS_MAX => {
                 Err(Refusal::malformed(format!("userIds has more than {} people", limits::PRESENCE_USERS_MAX)))
             }
@@ -164,12 +176,22 @@ mod tests {
         let (mut state, mut now) = (Identified::default(), Instant::now());
         let text = r#"{"type":"activity","active":true}"#;
         for _ in 0..limits::SOCKET_FRAMES_BURST {
-            assert_eq!(state.frame(text, now), Ok(Act::Activity(true)));
+            assert!(state.frame(text, now).is_ok());
         }
         assert_eq!(state.frame(text, now).unwrap_err(), Refusal::new(Code::FrameFlood, CloseCode::TooMany));
         for _ in 0..100 {
             now += Duration::from_millis(1_000 / u64::from(limits::SOCKET_FRAMES_PER_S));
-            assert_eq!(state.frame(text, now), Ok(Act::Activity(true)));
+            assert_eq!(state.frame(text, now), Ok(Act::Ping));
+        }
+    }
+
+    #[test]
+    fn activity_that_is_known_already_only_asks_for_an_answer() {
+        let (_, mut state) = Unidentified { company: COMPANY }.hello(&hello(1)).unwrap();
+        let now = Instant::now();
+        for (active, act) in [(true, Act::Ping), (false, Act::Activity(false)), (false, Act::Ping)] {
+            let text = format!(r#"{{"type":"activity","active":{active}}}"#);
+            assert_eq!(state.frame(&text, now), Ok(act));
         }
     }
 

@@ -15,9 +15,12 @@ use super::fake::{COMPANY, Client, Got, Node, conversation, session, user};
 use crate::ws::transport::Incoming;
 
 async fn refused(client: &mut Client) -> (Code, CloseCode) {
-    let code = match client.frame().await {
-        ServerFrame::Error { problem } => problem.code,
-        other => panic!("{other:?} instead of an error"),
+    let code = loop {
+        match client.frame().await {
+            ServerFrame::Error { problem } => break problem.code,
+            ServerFrame::Pong => {}
+            other => panic!("{other:?} instead of an error"),
+        }
     };
     (code, client.closed().await)
 }
@@ -107,6 +110,18 @@ async fn a_silent_peer_is_pinged_and_then_left() {
             .contains(&lived),
         "{lived}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_asks_hears_that_the_connection_lives() {
+    let node = Node::new();
+    node.member(1, RoleKey::STAFF);
+    let mut client = node.hello(1, None);
+    client.welcome().await;
+    for active in [true, false] {
+        client.sends(&ClientFrame::Activity { active });
+        assert_eq!(client.frame().await, ServerFrame::Pong);
+    }
 }
 
 #[tokio::test(start_paused = true)]
