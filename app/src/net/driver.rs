@@ -71,7 +71,7 @@ pub fn run(scope: Scope, effect: Effect) {
                 storage::set(&key, &text);
             }
         }
-        Effect::Purge(purge) => run_purge(scope, &purge),
+        Effect::Purge(purge) => run_purge(scope, purge),
         Effect::Announce { urgency, what } => announce(scope, urgency, &what),
     }
 }
@@ -128,7 +128,7 @@ fn run_load(scope: Scope, ask: Ask, load: Load) {
     }
 }
 
-fn run_purge(scope: Scope, purge: &Purge) {
+fn run_purge(scope: Scope, purge: Purge) {
     let all = scope.storage_key("");
     match purge {
         Purge::Conversation(id) => {
@@ -136,7 +136,7 @@ fn run_purge(scope: Scope, purge: &Purge) {
             storage::remove_where(&all, |key| key.contains(&id));
         }
         // Drafts are not kept per record: those of its conversation are purged with it.
-        Purge::Record(_) => {}
+        Purge::Record(record) => scope.chips.withdraw(scope, record),
         Purge::Company => storage::remove_where(&all, |_| true),
     }
 }

@@ -212,11 +212,18 @@ impl Link {
                 return;
             };
             let welcome = matches!(frame, ServerFrame::Welcome { .. });
+            let afresh = matches!(frame, ServerFrame::Welcome { resumed: false, .. } | ServerFrame::Resync { .. });
             link.scope.apply(Input::Frame { context: link.scope.context(), frame, at: dom::now() });
             if welcome {
                 link.welcomed.set(true);
                 link.failures.set(0);
                 link.send_watched();
+            }
+            let chips = link.scope.chips;
+            if afresh {
+                chips.refresh_all(link.scope);
+            } else if welcome {
+                chips.retry(link.scope);
             }
         });
         let link = Rc::downgrade(self);
