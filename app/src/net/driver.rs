@@ -13,7 +13,7 @@ use super::{
     api::{self, Call, encoded},
     dom, storage,
 };
-use crate::state::{Scope, words};
+use crate::state::{Scope, outbox, words};
 
 /// Carries out one effect.
 pub fn run(scope: Scope, effect: Effect) {
@@ -62,15 +62,7 @@ pub fn run(scope: Scope, effect: Effect) {
             let ms = u32::try_from(at.millis() - dom::now().millis() + 20).unwrap_or(20);
             dom::after(ms, move || scope.apply(Input::Tick { at: dom::now() }));
         }
-        Effect::StoreOutbox => {
-            let unsent = scope.read(postil::feed::Feed::unsent);
-            let key = scope.storage_key("outbox");
-            if unsent.is_empty() {
-                storage::remove(&key);
-            } else if let Ok(text) = serde_json::to_string(&unsent) {
-                storage::set(&key, &text);
-            }
-        }
+        Effect::StoreOutbox => outbox::store(scope),
         Effect::Purge(purge) => run_purge(scope, purge),
         Effect::Announce { urgency, what } => announce(scope, urgency, &what),
     }
@@ -132,8 +124,8 @@ fn run_purge(scope: Scope, purge: Purge) {
     let all = scope.storage_key("");
     match purge {
         Purge::Conversation(id) => {
-            let id = id.to_string();
-            storage::remove_where(&all, |key| key.contains(&id));
+            storage::remove_where(&all, |key| key.contains(&id.to_string()));
+            outbox::purge(scope, id);
         }
         // Drafts are not kept per record: those of its conversation are purged with it.
         Purge::Record(record) => scope.chips.withdraw(scope, record),

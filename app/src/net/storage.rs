@@ -54,14 +54,21 @@ fn forget(key: &str) {
     MEMORY.with_borrow_mut(|memory| memory.retain(|(of, _)| of != key));
 }
 
-/// Forgets every key that begins with `prefix` and fits.
-pub fn remove_where(prefix: &str, fits: impl Fn(&str) -> bool) {
+/// The keys that begin with `prefix`, in no order.
+#[must_use]
+pub fn keys(prefix: &str) -> Vec<String> {
     let mut keys: Vec<String> = MEMORY.with_borrow(|memory| memory.iter().map(|(key, _)| key.clone()).collect());
     if allowed() {
         let storage = LocalStorage::raw();
         keys.extend((0..LocalStorage::length()).filter_map(|at| storage.key(at).ok().flatten()));
     }
-    for key in keys.iter().filter(|key| key.starts_with(prefix) && fits(key)) {
+    keys.retain(|key| key.starts_with(prefix));
+    keys
+}
+
+/// Forgets every key that begins with `prefix` and fits.
+pub fn remove_where(prefix: &str, fits: impl Fn(&str) -> bool) {
+    for key in keys(prefix).iter().filter(|key| fits(key)) {
         remove(key);
     }
 }

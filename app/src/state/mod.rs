@@ -7,6 +7,7 @@ pub mod chips;
 pub mod clock;
 pub mod drafts;
 pub mod keyed;
+pub mod outbox;
 pub mod rows;
 pub mod scope;
 pub mod words;

@@ -63,6 +63,8 @@ pub struct Scope {
     owed: StoredValue<Vec<FeedEffect>>,
     /// Where the stream stood when the page was rendered.
     rendered_at: StoredValue<Option<String>>,
+    /// Keys of the unsent messages that this tab has in storage.
+    pub(super) stored: StoredValue<Vec<String>>,
 }
 
 impl Scope {
@@ -104,6 +106,7 @@ impl Scope {
             me: StoredValue::new(me),
             owed: StoredValue::new(owed),
             rendered_at: StoredValue::new(seed.cursor.filter(|_| seed.inbox.is_some())),
+            stored: StoredValue::new(Vec::new()),
         }
     }
 

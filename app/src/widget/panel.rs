@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use postil::{
-    feed::{Connection, Feed, Input, Unsent},
+    feed::{Connection, Feed},
     wire::Me,
 };
 
@@ -15,7 +15,7 @@ use crate::{
     node::{Element, Node, button, div, el, live, span},
     page::Seed,
     parts::icon,
-    state::{Scope, Session, Shell, Surface, company, hue_class, scope::Dialog},
+    state::{Scope, Session, Shell, Surface, company, hue_class, outbox, scope::Dialog},
 };
 
 /// The panel. Everything in it belongs to the owner that this is called in.
@@ -155,11 +155,7 @@ fn in_address() -> Option<postil::ids::ConversationId> {
 
 /// Unsent messages and the conversation last open.
 fn restore(scope: Scope) {
-    if let Some(unsent) =
-        storage::get(&scope.storage_key("outbox")).and_then(|text| serde_json::from_str::<Vec<Unsent>>(&text).ok())
-    {
-        scope.apply(Input::OutboxRestored { context: scope.context(), unsent });
-    }
+    outbox::restore(scope);
     // On the full page the address says what is open.
     if scope.ui.open.get_untracked().is_none() && scope.shell.surface != Surface::Page {
         let last = storage::get(&scope.storage_key("conversation"));
