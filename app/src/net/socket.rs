@@ -24,10 +24,15 @@ use crate::state::{Scope, Session, company_name};
 /// Failed attempts in a row after which the client polls besides trying.
 const POLL_AFTER: u32 = 3;
 /// How often a client without a socket asks, in milliseconds.
-const POLL_MS: u32 = 15_000;
+pub const POLL_MS: u32 = 15_000;
+/// By how much a pause between two polls may be longer, in milliseconds.
+pub const POLL_JITTER_MS: u32 = POLL_MS / 4;
 /// A pause of the page longer than this (sleep, a frozen tab) means that the socket may be dead without saying so.
 const PAUSE_MS: i64 = 90_000;
+/// How often the client asks for a sign of life, in milliseconds. Browsers answer the server's pings without telling anyone.
 const BEAT_MS: u32 = 20_000;
+/// Asked as often in a row without an answer, the socket is dead: a minute after it died at the latest.
+const UNANSWERED_MAX: u32 = 2;
 
 thread_local! {
     static LINK: RefCell<Option<Rc<Link>>> = const { RefCell::new(None) };
@@ -43,6 +48,10 @@ struct Link {
     /// Counts attempts, so that a timer of an earlier one does nothing.
     attempt: Cell<u32>,
     beat_at: Cell<i64>,
+    /// Signs of life asked for since the last frame.
+    unanswered: Cell<u32>,
+    /// Whether the one loop that polls is running.
+    polling: Cell<bool>,
     watched: RefCell<Vec<UserId>>,
     typing_at: Cell<i64>,
 }
@@ -76,6 +85,8 @@ pub fn start(scope: Scope) {
         ended: Cell::new(false),
         attempt: Cell::new(0),
         beat_at: Cell::new(dom::now().millis()),
+        unanswered: Cell::new(0),
+        polling: Cell::new(false),
         watched: RefCell::new(Vec::new()),
         typing_at: Cell::new(0),
     });
@@ -126,7 +137,12 @@ pub fn typing(conversation_id: ConversationId) {
     });
 }
 
-/// The network is back, or someone asked to try: at once, not when the timer says.
+/// The network is back: a socket of the former one may be dead without saying so.
+pub fn network_is_back() {
+    with(Link::reconnect);
+}
+
+/// Someone asked to try: at once, not when the timer says.
 pub fn try_now() {
     with(|link| {
         if !link.welcomed.get() {
@@ -161,6 +177,7 @@ impl Link {
             return;
         }
         self.welcomed.set(false);
+        self.unanswered.set(0);
         let attempt = self.attempt.get() + 1;
         self.attempt.set(attempt);
         self.socket.replace(None);
@@ -206,6 +223,7 @@ impl Link {
         let link = Rc::downgrade(self);
         let message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             let Some(link) = link.upgrade() else { return };
+            link.unanswered.set(0);
             // A frame that a later server invented is none of ours.
             let Some(frame) = event.data().as_string().and_then(|text| serde_json::from_str::<ServerFrame>(&text).ok())
             else {
@@ -279,14 +297,16 @@ impl Link {
                 link.connect();
             }
         });
-        if failures == POLL_AFTER {
+        // One loop: a timer of an earlier outage may still be pending.
+        if failures >= POLL_AFTER && !self.polling.replace(true) {
             self.poll();
         }
     }
 
     /// Asks from time to time, as long as there is no socket.
     fn poll(self: &Rc<Self>) {
-        if self.ended.get() || self.welcomed.get() || !self.scope.is_alive() {
+        if self.ended.get() || self.failures.get() < POLL_AFTER || !self.scope.is_alive() {
+            self.polling.set(false);
             return;
         }
         self.scope.apply(Input::Poll);
@@ -310,20 +330,39 @@ impl Link {
             }
         });
         let link = Rc::clone(self);
-        dom::after(POLL_MS + dom::jitter(POLL_MS / 4), move || link.poll());
+        dom::after(POLL_MS + dom::jitter(POLL_JITTER_MS), move || link.poll());
     }
 
-    /// Notices that the page slept: a socket that died meanwhile may never say so.
+    /// Gives up a socket, whatever it says of itself, and opens another.
+    fn reconnect(self: &Rc<Self>) {
+        if !self.ended.get() && self.scope.is_alive() && self.scope.read(|feed| feed.connection() == Connection::Live) {
+            self.tell(SocketEvent::Disconnected);
+        }
+        self.connect();
+    }
+
+    /// Notices a socket that died without saying so: nothing answers, or the page slept.
     fn beat(self: &Rc<Self>) {
         if self.ended.get() || !self.scope.is_alive() {
             return;
         }
         let now = dom::now().millis();
-        if now - self.beat_at.get() > PAUSE_MS && self.scope.read(|feed| feed.connection() == Connection::Live) {
-            self.tell(SocketEvent::Disconnected);
-            self.connect();
+        let slept = now - self.beat_at.replace(now) > PAUSE_MS;
+        let unanswered = self.unanswered.get();
+        let dead = slept || unanswered >= UNANSWERED_MAX;
+        // One that is being opened is waited for as long, then tried again as after any failure.
+        let is_open = |open: &Open| open.socket.ready_state() <= WebSocket::OPEN;
+        match (self.welcomed.get(), dead) {
+            (true, true) => self.reconnect(),
+            (false, true) if self.socket.borrow().as_ref().is_some_and(is_open) => {
+                self.failed(self.attempt.get(), false);
+            }
+            (false, true) => {}
+            (_, false) => {
+                self.unanswered.set(unanswered + 1);
+                self.send(&ClientFrame::Activity { active: self.scope.shell.looking.get_untracked() });
+            }
         }
-        self.beat_at.set(now);
         let link = Rc::clone(self);
         dom::after(BEAT_MS, move || link.beat());
     }

@@ -91,8 +91,11 @@ fn sign_out(scope: Scope) {
 fn strip(scope: Scope) -> Node {
     live(move || {
         let text = match scope.with(Feed::connection) {
-            Connection::Reconnecting => "Reconnecting. What you write is kept and sent later.",
-            Connection::Polling => "Live updates are away. Checking every few seconds.",
+            Connection::Reconnecting => "Reconnecting. What you write is kept and sent later.".to_owned(),
+            Connection::Polling => {
+                let (least, most) = (socket::POLL_MS / 1_000, (socket::POLL_MS + socket::POLL_JITTER_MS) / 1_000);
+                format!("Live updates are away. Checking every {least} to {most} seconds.")
+            }
             Connection::Connecting | Connection::Live | Connection::Over(_) => return None,
         };
         Some(
@@ -112,7 +115,7 @@ fn begin(scope: Scope) {
         restore(scope);
         socket::start(scope);
         if let Some(window) = dom::window() {
-            dom::listen(&window, "online", |_| socket::try_now());
+            dom::listen(&window, "online", |_| socket::network_is_back());
             if shell.surface == Surface::Page {
                 dom::listen(&window, "popstate", move |_| match in_address() {
                     Some(conversation) => scope.open(conversation),
