@@ -8,7 +8,7 @@ use postil::{
     wire::{CompanyMembership, Me, Person},
 };
 
-use super::{Shell, chips::Chips, company};
+use super::{Session, Shell, chips::Chips, company};
 use crate::{net::driver, page::Seed};
 
 /// What is open over the panel.
@@ -20,6 +20,8 @@ pub enum Dialog {
     Picker,
     /// Whether to delete this message.
     Delete(MessageId),
+    /// Whether to sign out although so many messages are not sent.
+    SignOut(usize),
 }
 
 /// What the viewer has opened, chosen, begun.
@@ -39,6 +41,8 @@ pub struct Ui {
     pub dialog: RwSignal<Option<Dialog>>,
     /// Position up to which the viewer had read when they opened the conversation.
     pub divider: RwSignal<i64>,
+    /// What could not be done, said over the panes until it is tried again or put away.
+    pub wrong: RwSignal<Option<String>>,
 }
 
 /// The scope. Copied freely: all of it lives in the owner that is dropped.
@@ -99,6 +103,7 @@ impl Scope {
                 collapsed: RwSignal::new(Vec::new()),
                 dialog: RwSignal::new(None),
                 divider: RwSignal::new(divider),
+                wrong: RwSignal::new(None),
             },
             chips,
             revision: RwSignal::new(feed.revision()),
@@ -112,6 +117,10 @@ impl Scope {
 
     /// Lets something happen to the feed. Does nothing once the company was left.
     pub fn apply(self, input: Input) {
+        // Left, and not yet dropped: a view that is told now would look for what is gone by its turn.
+        if !self.is_current() {
+            return;
+        }
         let Some((effects, revision)) = self.feed.try_update_value(|feed| (feed.apply(input), feed.revision())) else {
             return;
         };
@@ -158,6 +167,15 @@ impl Scope {
     pub fn cursor(self) -> Option<String> {
         let heard = self.read(|feed| feed.cursor().map(str::to_owned));
         heard.or_else(|| self.rendered_at.get_value())
+    }
+
+    /// Whether the session is still that of this person in this company and epoch.
+    fn is_current(self) -> bool {
+        let own = (self.viewer, self.company, self.epoch);
+        self.shell
+            .session
+            .try_with_untracked(|session| matches!(session, Session::In(me) if super::context(me) == own))
+            .unwrap_or(false)
     }
 
     /// Whether the company is still at hand.

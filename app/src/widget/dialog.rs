@@ -8,8 +8,8 @@ use crate::{
     net::dom,
     node::{Node, button, div, el, live},
     parts::icon,
-    state::{Scope, scope::Dialog},
-    widget::{picker, switcher},
+    state::{Scope, scope::Dialog, words},
+    widget::{panel, picker, switcher},
 };
 
 /// Whatever is open over the panel.
@@ -20,6 +20,7 @@ pub fn dialogs(scope: Scope) -> Node {
             Dialog::Switcher => switcher::switcher(scope),
             Dialog::Picker => picker::picker(scope),
             Dialog::Delete(message) => delete(scope, message),
+            Dialog::SignOut(unsent) => sign_out(scope, unsent),
         })
     })
 }
@@ -53,6 +54,21 @@ pub fn close(scope: Scope) {
         Some(dialog) => dialog.close(),
         None => scope.ui.dialog.set(None),
     }
+}
+
+fn sign_out(scope: Scope, unsent: usize) -> Node {
+    let out = move || {
+        close(scope);
+        panel::sign_out(scope);
+    };
+    let text = format!(
+        "{} not sent yet. Whoever signs out leaves nothing on this device: what is not sent is lost.",
+        words::count(unsent, "message is", "messages are")
+    );
+    let foot = div("dialog-foot")
+        .child(button("button", move || close(scope)).child("Stay"))
+        .child(button("button danger", out).child("Sign out"));
+    frame(scope, "Sign out now?", vec![div("dialog-body").child(el("p", "").child(text)).into(), foot.into()])
 }
 
 fn delete(scope: Scope, message: MessageId) -> Node {

@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 use postil::{
-    feed::{Connection, Feed},
-    wire::Me,
+    feed::{Connection, Failure, Feed},
+    wire::{Code, Me},
 };
 
 use super::{dialog, list, talk};
@@ -15,7 +15,7 @@ use crate::{
     node::{Element, Node, button, div, el, live, span},
     page::Seed,
     parts::icon,
-    state::{Scope, Session, Shell, Surface, company, hue_class, outbox, scope::Dialog},
+    state::{Scope, Session, Shell, Surface, company, hue_class, outbox, scope::Dialog, words},
 };
 
 /// The panel. Everything in it belongs to the owner that this is called in.
@@ -41,6 +41,11 @@ pub fn panel(shell: Shell, me: Me, seed: Option<Seed>) -> Node {
         .label("Messages")
         .child(header(scope))
         .child(strip(scope))
+        .live(move || {
+            let text = scope.ui.wrong.get()?;
+            let away = button("link", move || scope.ui.wrong.set(None)).child("Dismiss");
+            Some(div("strip error").attr("role", "alert").child(span("").child(text)).child(away))
+        })
         .child(div("panel-body").child(panes))
         .child(dialog::dialogs(scope))
         .into()
@@ -60,7 +65,7 @@ fn header(scope: Scope) -> Element {
         el("h1", "company").test_id("company").child(span("truncate").child(name))
     };
     let page = (surface == Surface::Page).then(|| {
-        let out = button("icon-button", move || sign_out(scope)).label("Sign out").attr("title", "Sign out");
+        let out = button("icon-button", move || leave(scope)).label("Sign out").attr("title", "Sign out");
         div("panel-tools").child(out.child(icon::icon(icon::OUT)))
     });
     el("header", "panel-header").child(company).child(page).child(collapse(surface))
@@ -75,15 +80,33 @@ pub fn collapse(surface: Surface) -> Option<Element> {
     })
 }
 
+/// Asks first when something would be lost.
+fn leave(scope: Scope) {
+    match scope.read(|feed| feed.outbox().len()) {
+        0 => sign_out(scope),
+        unsent => scope.ui.dialog.set(Some(Dialog::SignOut(unsent))),
+    }
+}
+
 /// Whoever signs out leaves nothing on the device: the next person at it is someone else.
-fn sign_out(scope: Scope) {
+pub(super) fn sign_out(scope: Scope) {
     let (shell, own) = (scope.shell, format!("postil:{}:", scope.viewer));
+    scope.ui.wrong.set(None);
     dom::spawn(async move {
         let call = Call { method: "DELETE", ..Call::get("/session") };
-        if api::call::<Option<()>>(shell, None, call).await.is_ok() {
-            shell.leave(Session::SignedOut);
-            crate::net::storage::remove_where(&own, |_| true);
+        let answer = api::call::<Option<()>>(shell, None, call).await;
+        // A session that had ended already is signed out; so is one whose socket says so before the answer is here.
+        let is_over = match &answer {
+            Ok(_) => true,
+            Err(Failure::Problem(problem)) if problem.code == Code::Unauthenticated => true,
+            Err(_) => shell.session.with_untracked(|session| *session == Session::SignedOut),
+        };
+        if let (Err(failure), false) = (answer, is_over) {
+            scope.ui.wrong.try_set(Some(format!("You're still signed in. {}.", words::failure(&failure))));
+            return;
         }
+        shell.leave(Session::SignedOut);
+        storage::remove_where(&own, |_| true);
     });
 }
 
