@@ -43,6 +43,13 @@ pub fn root(seed: Seed, widget: bool) -> Node {
     let seed = StoredValue::new(Some(seed));
     let key = Memo::new(move |_| shell.session_key());
     dom::effect(move || start(shell));
+    // What had the focus goes with the company: the next thing's name takes it. Not when the page has only just begun.
+    let mut former = 0;
+    dom::effect(move || {
+        if core::mem::replace(&mut former, key.get()) > 0 {
+            dom::keep_focus("h1");
+        }
+    });
     let said = |urgency: &'static str, line: RwSignal<String>| {
         div("visually-hidden").attr("aria-live", urgency).test_id(urgency).live(move || line.get())
     };
@@ -93,8 +100,9 @@ fn state(shell: Shell, seed: Option<Seed>) -> Node {
 
 /// A panel without a company: no hue, no list.
 fn plain(shell: Shell, body: Node) -> Node {
-    let header =
-        el("header", "panel-header").child(el("h1", "company").child("Messages")).child(panel::collapse(shell.surface));
+    let header = el("header", "panel-header")
+        .child(el("h1", "company").attr("tabindex", "-1").child("Messages"))
+        .child(panel::collapse(shell.surface));
     el("main", "scope panel").label("Messages").child(header).child(div("panel-body").child(body)).into()
 }
 

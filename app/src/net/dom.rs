@@ -138,6 +138,22 @@ pub fn focus_soon(selector: &'static str) {
     });
 }
 
+/// Gives the focus to the first element that fits, if what changes now takes it away from everything: it must not fall to
+/// the page's beginning. Whoever is elsewhere, in the page around an iframe too, is left there.
+pub fn keep_focus(selector: &'static str) {
+    after(0, move || {
+        let fallen = |document: Document| {
+            let at = document.active_element();
+            document.has_focus().unwrap_or(false) && at.is_none_or(|at| at.local_name() == "body")
+        };
+        if document().is_some_and(fallen)
+            && let Some(element) = find(selector)
+        {
+            let _ = element.focus();
+        }
+    });
+}
+
 /// Scrolls a message into view and marks it for a moment.
 pub fn reveal(id: &str) {
     let Some(element) = document().and_then(|document| document.get_element_by_id(id)) else { return };

@@ -9,7 +9,7 @@ use crate::{
     node::{Node, button, div, el, live},
     parts::icon,
     state::{Scope, scope::Dialog, words},
-    widget::{panel, picker, switcher},
+    widget::{message, panel, picker, switcher},
 };
 
 /// Whatever is open over the panel.
@@ -74,6 +74,8 @@ fn sign_out(scope: Scope, unsent: usize) -> Node {
 fn delete(scope: Scope, message: MessageId) -> Node {
     let delete = move || {
         close(scope);
+        // The button that the dialog gives the focus back to goes with the text.
+        dom::focus_id(&message::node_id(message));
         scope.apply(Input::Delete { message });
     };
     let text = "Its text goes for everyone. Its place in the thread stays, and so do the replies.";

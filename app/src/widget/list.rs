@@ -96,6 +96,14 @@ pub fn list(scope: Scope) -> Node {
         keyed.update(scope.with(|feed| rows(feed, unread_only, open)));
     });
     let stage = Memo::new(move |_| scope.with(stage));
+    // The last page takes its button away, and the focus with it.
+    let mut former = false;
+    dom::effect(move || {
+        let more = stage.with(|stage| matches!(stage, Stage::Ready { more: true, .. }));
+        if core::mem::replace(&mut former, more) && !more {
+            dom::keep_focus(".list .row[tabindex='0']");
+        }
+    });
     // One stop for the tab key: the open conversation, else the first; arrows go on from there.
     let stop = Memo::new(move |_| {
         let keys = keyed.keys();
@@ -125,7 +133,7 @@ pub fn list(scope: Scope) -> Node {
                 .into(),
             more.then(|| {
                 let more = button("link", move || scope.apply(Input::InboxMoreWanted))
-                    .attr_if("disabled", loading_more.then_some(""));
+                    .attr_if("aria-disabled", loading_more.then_some("true"));
                 div("more").child(more.child(if loading_more { "Loading" } else { "More conversations" }))
             })
             .into(),

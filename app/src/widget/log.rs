@@ -84,6 +84,14 @@ pub fn log(scope: Scope, id: ConversationId) -> Node {
             dom::after(200, look);
         }
     });
+    // The last page takes its button away, and the focus with it.
+    let mut former = 0;
+    dom::effect(move || {
+        let older = older.get();
+        if core::mem::replace(&mut former, older) > 0 && older == 0 {
+            dom::keep_focus(".log");
+        }
+    });
     let scrolled = move |_: web_sys::Event| {
         let Some(log) = dom::held::<web_sys::Element>(node) else { return };
         let near = log.scroll_height() - log.scroll_top() - log.client_height() < FOLLOW_PX;
@@ -102,7 +110,8 @@ pub fn log(scope: Scope, id: ConversationId) -> Node {
             let loading = older == 2;
             let load = button("link", move || scope.apply(Input::OlderWanted { conversation: id }));
             let text = if loading { "Loading" } else { "Older messages" };
-            div("more").child(load.attr_if("disabled", loading.then_some("")).child(text))
+            // Never `disabled`: that would take the focus away.
+            div("more").child(load.attr_if("aria-disabled", loading.then_some("true")).child(text))
         })
     };
     let rows = div("log-rows").live(more).child(each(move || keyed.keys(), move |key| row(scope, id, keyed, key)));
@@ -139,18 +148,21 @@ fn row(scope: Scope, id: ConversationId, keyed: Keyed<Row>, key: u64) -> Node {
             .into(),
         Row::New => div("divider new").test_id("unread-divider").child(span("").child("New")).into(),
         Row::Day(_, at) => div("divider").child(span("").live(move || scope.shell.clock.get().date(at))).into(),
-        Row::More { root, .. } => div("branch depth-1")
-            .live(move || {
-                let Row::More { left, loading, .. } = cell.get() else { return None };
-                let text = match (loading, left) {
-                    (true, _) => "Loading replies".to_owned(),
-                    (false, 0) => "More replies".to_owned(),
-                    (false, left) => words::count(left, "more reply", "more replies"),
-                };
-                let more = button("link", move || scope.apply(Input::ThreadWanted { conversation: id, root }));
-                Some(more.attr_if("disabled", loading.then_some("")).child(text))
-            })
-            .into(),
+        Row::More { root, .. } => {
+            dom::effect(|| on_cleanup(|| dom::keep_focus(".log")));
+            div("branch depth-1")
+                .live(move || {
+                    let Row::More { left, loading, .. } = cell.get() else { return None };
+                    let text = match (loading, left) {
+                        (true, _) => "Loading replies".to_owned(),
+                        (false, 0) => "More replies".to_owned(),
+                        (false, left) => words::count(left, "more reply", "more replies"),
+                    };
+                    let more = button("link", move || scope.apply(Input::ThreadWanted { conversation: id, root }));
+                    Some(more.attr_if("aria-disabled", loading.then_some("true")).child(text))
+                })
+                .into()
+        }
     }
 }
 

@@ -24,7 +24,8 @@ use crate::{
 };
 
 /// The id of a message's node.
-fn node_id(id: MessageId) -> String {
+#[must_use]
+pub fn node_id(id: MessageId) -> String {
     format!("m-{id}")
 }
 

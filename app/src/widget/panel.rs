@@ -60,9 +60,11 @@ fn header(scope: Scope) -> Element {
             .attr("aria-haspopup", "dialog")
             .label(format!("{name}, switch company"))
             .test_id("company");
-        el("h1", "truncate").child(switch.child(span("truncate").child(name)).child(icon::icon(icon::SWITCH)))
+        el("h1", "truncate")
+            .attr("tabindex", "-1")
+            .child(switch.child(span("truncate").child(name)).child(icon::icon(icon::SWITCH)))
     } else {
-        el("h1", "company").test_id("company").child(span("truncate").child(name))
+        el("h1", "company").attr("tabindex", "-1").test_id("company").child(span("truncate").child(name))
     };
     let page = (surface == Surface::Page).then(|| {
         let out = button("icon-button", move || leave(scope)).label("Sign out").attr("title", "Sign out");
