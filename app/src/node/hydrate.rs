@@ -6,7 +6,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
-use web_sys::{Comment, Node as Dom};
+use web_sys::{Comment, HtmlInputElement, HtmlTextAreaElement, Node as Dom};
 
 use super::{
     Element, Node,
@@ -137,9 +137,38 @@ fn adopt(element: Element, dom: web_sys::Element) -> ElementState {
     }
     let mut state =
         ElementState { tag: element.tag, dom, fixed: Vec::new(), live: Vec::new(), listeners: Vec::new(), children };
+    let typed = typed(&state.dom);
     state.dress(element.attributes, element.listeners);
+    if let Some(typed) = typed {
+        retype(&state.dom, &typed);
+    }
     if let Some(hook) = element.hook {
         hook(state.dom.clone());
     }
     state
+}
+
+/// What someone has written into a field since the server filled it.
+fn typed(dom: &web_sys::Element) -> Option<String> {
+    let (value, given) = if let Some(field) = dom.dyn_ref::<HtmlTextAreaElement>() {
+        (field.value(), field.default_value().unwrap_or_default())
+    } else {
+        let field = dom.dyn_ref::<HtmlInputElement>()?;
+        (field.value(), field.default_value())
+    };
+    (value != given).then_some(value)
+}
+
+/// Writes it again, now that somebody listens, as its author did.
+fn retype(dom: &web_sys::Element, typed: &str) {
+    if let Some(field) = dom.dyn_ref::<HtmlTextAreaElement>() {
+        field.set_value(typed);
+    } else if let Some(field) = dom.dyn_ref::<HtmlInputElement>() {
+        field.set_value(typed);
+    }
+    let init = web_sys::EventInit::new();
+    init.set_bubbles(true);
+    if let Ok(event) = web_sys::Event::new_with_event_init_dict("input", &init) {
+        let _ = untrack(|| dom.dispatch_event(&event));
+    }
 }

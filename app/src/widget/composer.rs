@@ -84,6 +84,8 @@ struct Editor {
     /// The record on the host's screen, once the person has linked it.
     linked: RwSignal<Option<RecordKey>>,
     area: Slot,
+    /// Whether a browser has taken over: until then nothing would hear a press of "Send".
+    ready: RwSignal<bool>,
 }
 
 impl Editor {
@@ -92,7 +94,10 @@ impl Editor {
     }
 
     fn write(self, text: String) {
-        if let Target::New | Target::Reply(_) = self.target {
+        // What was typed before anything listened is joined to the draft first: see `begin`.
+        if let Target::New | Target::Reply(_) = self.target
+            && self.ready.get_untracked()
+        {
             drafts::save(self.scope, self.conversation, self.parent(), &text);
             if !text.is_empty() {
                 socket::typing(self.conversation);
@@ -108,10 +113,9 @@ impl Editor {
             Ok(body) => body,
             Err(BoundError::Empty) => return,
             Err(BoundError::TooLong { len, max }) => {
-                return self.wrong.set(Some(format!(
-                    "{} characters too long. Attach longer texts, or send them in parts.",
-                    len - max
-                )));
+                return self
+                    .wrong
+                    .set(Some(format!("{} characters too long. Shorten it, or send it in parts.", len - max)));
             }
             Err(_) => return self.wrong.set(Some("This text has a character that can't be sent.".to_owned())),
         };
@@ -189,6 +193,7 @@ fn editor(scope: Scope, conversation: ConversationId, target: Target) -> Node {
         wrong: RwSignal::new(None),
         linked: RwSignal::new(None),
         area: dom::slot(),
+        ready: RwSignal::new(false),
     };
     dom::effect(move || begin(editor));
     let external = move || scope.with(|feed| feed.conversation(conversation).is_some_and(|view| view.has_external));
@@ -244,6 +249,8 @@ fn editor(scope: Scope, conversation: ConversationId, target: Target) -> Node {
         .on("keydown", move |event| editor.key(&event));
     let submit = el("button", "button primary")
         .attr("type", "submit")
+        // As the server writes it: a form that nothing listens to would be sent by the browser, and the text be gone.
+        .attr_live("disabled", move || (!editor.ready.get()).then_some(""))
         .attr_live("aria-disabled", move || {
             Some(if editor.text.with(|text| text.trim().is_empty()) { "true" } else { "false" })
         })
@@ -281,8 +288,14 @@ fn begin(editor: Editor) {
         Target::Edit(id) => scope.read(|feed| feed.message(id).map(|message| message.body.clone())).unwrap_or_default(),
         _ => drafts::load(scope, conversation, editor.parent()),
     };
-    if text.with_untracked(String::is_empty) && !kept.is_empty() {
-        text.set(kept);
+    let typed = text.get_untracked();
+    editor.ready.set(true);
+    match (kept.is_empty(), typed.is_empty()) {
+        (true, true) => {}
+        (false, true) => text.set(kept),
+        (true, false) => editor.write(typed),
+        // Typed while the page was loading, before the draft was there: neither is lost.
+        (false, false) => editor.write(format!("{kept}\n{typed}")),
     }
     if target != Target::New {
         dom::after(0, move || {
