@@ -317,7 +317,7 @@ if (page === "messages") {
   button.addEventListener("click", show);
   for (const wish of ["pointerenter", "focus", "touchstart"]) button.addEventListener(wish, hint, { passive: true });
   addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !event.defaultPrevented && isOpen() && !document.querySelector("dialog[open]")) hide();
+    if (event.key === "Escape" && !event.isComposing && event.keyCode !== 229 && !event.defaultPrevented && isOpen() && !document.querySelector("dialog[open]")) hide();
   });
   if (isOpen()) show();
   identify().then((known) => {

@@ -9,6 +9,7 @@ form.addEventListener("submit", async (event) => {
   error.hidden = true;
   submit.disabled = true;
   let text = "No connection. Try again in a moment.";
+  let field = form.password;
   try {
     const answer = await fetch("/api/v1/session", {
       method: "POST",
@@ -21,11 +22,14 @@ form.addEventListener("submit", async (event) => {
       return;
     }
     const problem = await answer.json();
-    text = answer.status === 422 || answer.status === 400 ? "Check the e-mail address." : problem.title;
+    // The server names the field that it refuses; where it names none of ours, the title says what happened.
+    const refused = problem.errors?.find(({ field }) => form.elements[field]?.labels);
+    field = form.elements[refused?.field] ?? field;
+    text = refused ? `${field.labels[0].textContent} ${refused.detail}.` : `${problem.title}.`;
   } catch {}
   error.textContent = text;
   error.hidden = false;
   submit.disabled = false;
-  form.password.focus();
-  form.password.select();
+  field.focus();
+  field.select();
 });
