@@ -55,7 +55,13 @@ export class Reader {
     return this.conversations.getByRole('button').filter({ hasText: title }).first();
   }
 
+  /** Waits until the page hears what one does: the seed goes the moment it is taken over. */
+  async isAwake(): Promise<void> {
+    await expect(this.view.locator('#postil-seed')).toHaveCount(0);
+  }
+
   async opens(title: string | RegExp): Promise<void> {
+    await this.isAwake();
     await this.row(title).click();
     await expect(this.log).toBeVisible();
     await expect(this.composer).toBeVisible();
