@@ -17,7 +17,6 @@ GRANT CREATE ON SCHEMA app, auth TO postil_definer, postil_auth;
 --
 --   app.known     person/company of what follows          app.allow_…, app.deny_…   tokens, for each action
 --   app.member    t | f                                   app.may_…, app.sees, app.reads, app.wrote   the last yes
---                                                         app.hides   the last no about a message
 --
 -- Tokens are compared with linked_records.scope_tokens; talk about no record has the tokens * and u. What asks on the way of
 -- every row is LANGUAGE sql and one expression, which PostgreSQL inlines; what is asked once is plpgsql, which keeps its plans.
@@ -109,7 +108,7 @@ BEGIN
 END $$;
 
 -- One action on one record, from the tables. A record that is not visible is not permitted. A yes is remembered (a page is
--- mostly about one record), a no is not: what the person has just been let into must open.
+-- mostly about one record), a no never is: what the person has just been let into must open.
 CREATE FUNCTION app.judge_record(p_action text, p_kind text, p_id text) RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
 AS $$
@@ -163,20 +162,17 @@ $$;
 CREATE FUNCTION app.judge_message(p_conversation uuid, p_kind text, p_id text) RETURNS boolean LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    v_yes boolean := app.sees_conversation(p_conversation) AND app.may('message:read', p_kind, p_id);
     v_done text;
 BEGIN
-    v_done := set_config(CASE WHEN v_yes THEN 'app.reads' ELSE 'app.hides' END,
-        app.caller() || '/' || p_conversation::text || coalesce('/' || p_kind || '/' || p_id, ''), true);
-    RETURN v_yes;
+    IF NOT (app.sees_conversation(p_conversation) AND app.may('message:read', p_kind, p_id)) THEN RETURN false; END IF;
+    v_done := set_config('app.reads', app.caller() || '/' || p_conversation::text || coalesce('/' || p_kind || '/' || p_id, ''), true);
+    RETURN true;
 END $$;
 
 CREATE FUNCTION app.sees_message(p_conversation uuid, p_kind text, p_id text) RETURNS boolean LANGUAGE sql STABLE
 AS $$
     SELECT CASE
         WHEN current_setting('app.reads', true) = app.caller() || '/' || p_conversation::text || coalesce('/' || p_kind || '/' || p_id, '') THEN true
-        -- A no as well: unread counts pass over thousands of hidden messages, and nobody is let in while they count.
-        WHEN current_setting('app.hides', true) = app.caller() || '/' || p_conversation::text || coalesce('/' || p_kind || '/' || p_id, '') THEN false
         ELSE app.judge_message(p_conversation, p_kind, p_id)
     END
 $$;

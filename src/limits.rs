@@ -54,8 +54,9 @@ pub const PAGE_MAX: u16 = 100;
 pub const THREAD_PREVIEW_REPLIES: u16 = 12;
 /// Largest unread count that is counted; clients show `99+` above 99, and the database stops looking at 100.
 pub const UNREAD_COUNT_MAX: u16 = 100;
-/// Longest opaque cursor, in bytes: nonce, position and tag in base64 are under 100.
-pub const CURSOR_BYTES_MAX: usize = 256;
+/// Longest opaque cursor, in bytes. The longest position is a person's name of 80 characters, six bytes each in JSON, with
+/// their id: 580, in base64 with nonce and tag 820; the place in a thread has 33 numbers of at most 20 digits, 1 000.
+pub const CURSOR_BYTES_MAX: usize = 1_200;
 
 /// Longest `Idempotency-Key`, in bytes: a UUID is 36, a prefixed id 40.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 64;
@@ -137,11 +138,16 @@ pub const PRESENCE_SWEEP_USERS: u32 = 500;
 pub const PRESENCE_USERS_MAX: usize = 200;
 /// One typing whisper per conversation and person in this time, in milliseconds.
 pub const TYPING_INTERVAL_MS: u64 = 3_000;
+/// Shortest time between two typing signals of one person that are passed on, over all conversations, in milliseconds.
+pub const TYPING_PERSON_MS: u64 = 1_000;
 /// A typing mark disappears after this time without another, in milliseconds.
 pub const TYPING_TTL_MS: u64 = 6_000;
 
 /// Life of a browser session without use, in seconds: a week.
 pub const SESSION_IDLE_S: u64 = 7 * 24 * 3600;
+/// Life of a browser session however much it is used, in seconds: thirty days, so that a stolen cookie dies of itself.
+/// `auth.session_life()` has the same figure.
+pub const SESSION_LIFE_S: u64 = 30 * 24 * 3600;
 /// Life of an embedded session, in seconds: a working day; the host mints a new token after that.
 pub const EMBED_SESSION_S: u64 = 12 * 3600;
 /// Longest life of an embed token, in seconds, from `iat` to `exp`.
@@ -181,8 +187,6 @@ pub const DB_POOL_CONNECTIONS: u32 = 8;
 pub const DB_WORKER_CONNECTIONS: u32 = 4;
 /// Longest wait for a connection before the answer is 503, in seconds.
 pub const DB_ACQUIRE_S: u64 = 5;
-/// Longest statement, in milliseconds.
-pub const DB_STATEMENT_MS: u64 = 5_000;
 
 /// Attempts of a job before it is buried.
 pub const JOB_ATTEMPTS_MAX: u16 = 8;

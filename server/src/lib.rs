@@ -16,6 +16,7 @@ mod api;
 pub mod cli;
 pub mod config;
 pub mod demo;
+mod figures;
 pub mod http;
 mod jobs;
 pub mod lifecycle;

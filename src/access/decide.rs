@@ -39,6 +39,17 @@ pub enum Resource {
     },
 }
 
+impl Resource {
+    /// Which record, if any.
+    #[must_use]
+    pub const fn key(&self) -> Option<&RecordKey> {
+        match self {
+            Self::Unlinked => None,
+            Self::Record { key, .. } => Some(key),
+        }
+    }
+}
+
 /// Yes or no, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {

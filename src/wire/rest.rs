@@ -16,6 +16,7 @@ use crate::{
 /// One page of a list. No `nextCursor` means that this is the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "PageOf{T}")]
 pub struct Page<T> {
     /// The items.
     pub items: Vec<T>,
@@ -538,6 +539,18 @@ pub struct ListThread {
     pub cursor: Option<String>,
     /// Replies per page.
     pub limit: Option<u16>,
+}
+
+/// `GET /messages/{id}/html`: the text for a place that takes HTML, such as a mail or an ERP's own form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageHtml {
+    /// Which.
+    pub id: MessageId,
+    /// Which version of it.
+    pub version: u32,
+    /// A fragment of paragraphs, lists, code and links; empty for a tombstone. Cleaned: no script, style, image or class.
+    pub html: String,
 }
 
 /// A thread: its beginning, and a page of replies in thread order.

@@ -26,7 +26,8 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(GET, "/conversations/{id}", "get_conversation", get_conversation)
             .says("conversations", "One conversation with its participants and what the viewer may do there."),
         Route::new(POST, "/conversations/{id}/read", "mark_read", mark_read)
-            .says("conversations", "Notes that everything up to a position has been seen; never moves back."),
+            .says("conversations", "Notes that everything up to a position has been seen; never moves back.")
+            .can_fail(super::FORBIDDEN),
     ]
 }
 
@@ -44,8 +45,12 @@ async fn create_conversation(
     Key(key): Key,
     Body(body): Body<CreateConversation>,
 ) -> Result<MadeOrFound<ConversationDetail>, Refusal> {
-    let (detail, new) = app.services().create_conversation(&who, &key, &body).await?;
-    Ok(if new { MadeOrFound::Made(detail) } else { MadeOrFound::Found(detail) })
+    let (detail, begun) = app.services().create_conversation(&who, &key, &body).await?;
+    Ok(if begun.made {
+        MadeOrFound::Made(Answer::new(detail).replayed(begun.replayed))
+    } else {
+        MadeOrFound::Found(Answer::new(detail).replayed(begun.replayed))
+    })
 }
 
 async fn get_conversation(

@@ -65,7 +65,13 @@ async fn get_openapi() -> Response {
 fn describe_realtime(operation: &mut Operation<'_>) {
     operation.auth = Auth::Session;
     operation.success = 101;
-    operation.can_fail(&[Code::Unauthenticated, Code::CrossOrigin, Code::MalformedBody]);
+    operation.can_fail(&[
+        Code::Unauthenticated,
+        Code::CrossOrigin,
+        Code::MalformedBody,
+        Code::RateLimited,
+        Code::Unavailable,
+    ]);
 }
 
 fn describe_document(operation: &mut Operation<'_>) {

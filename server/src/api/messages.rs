@@ -5,8 +5,8 @@ use postil::{
     backend::service::Sent,
     ids::MessageId,
     wire::{
-        Code, EditMessage, InCompany, ListMessages, ListThread, Message, MessagePage, SendMessage, SendReply,
-        ThreadPage,
+        Code, EditMessage, InCompany, ListMessages, ListThread, Message, MessageHtml, MessagePage, SendMessage,
+        SendReply, ThreadPage,
     },
 };
 
@@ -29,6 +29,8 @@ pub(super) fn routes() -> Vec<Route> {
             .says("messages", "Sends a message: the beginning of a thread, or an answer when `parentId` is given.")
             .can_fail(SEND),
         Route::new(GET, "/messages/{id}", "get_message", get_message).says("messages", "One message."),
+        Route::new(GET, "/messages/{id}/html", "get_message_html", get_message_html)
+            .says("messages", "The text of a message as an HTML fragment that is safe to show anywhere."),
         Route::new(PATCH, "/messages/{id}", "edit_message", edit_message)
             .says("messages", "Edits an own message within the company's edit window.")
             .can_fail(&[Code::Forbidden, Code::EditWindowClosed, Code::VersionConflict, Code::MessageDeleted]),
@@ -72,6 +74,15 @@ async fn get_message(
     _: Query<InCompany>,
 ) -> Result<Answer<Message>, Refusal> {
     Ok(Answer::new(app.services().get_message(&who, id).await?))
+}
+
+async fn get_message_html(
+    State(app): State<App>,
+    Signed(who): Signed,
+    Id(id): Id<MessageId>,
+    _: Query<InCompany>,
+) -> Result<Answer<MessageHtml>, Refusal> {
+    Ok(Answer::new(app.services().get_message_html(&who, id).await?))
 }
 
 async fn edit_message(

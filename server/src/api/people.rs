@@ -20,9 +20,11 @@ pub(super) fn routes() -> Vec<Route> {
             .says("people", "Who of these is online, away or offline.")
             .can_fail(super::FORBIDDEN),
         Route::new(POST, "/presence/heartbeat", "heartbeat", heartbeat)
-            .says("people", "Says that a client without a socket is there."),
+            .says("people", "Says that a client without a socket is there.")
+            .can_fail(super::FORBIDDEN),
         Route::new(GET, "/launcher", "get_launcher", get_launcher)
-            .says("people", "All that a collapsed widget shows: unread messages, and who is online."),
+            .says("people", "All that a collapsed widget shows: unread messages, and who is online.")
+            .can_fail(super::FORBIDDEN),
     ]
 }
 

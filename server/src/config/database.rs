@@ -50,13 +50,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Databases> {
 }
 
 pub(super) fn redis(reader: &mut Reader<'_>) -> Option<RedisUrl> {
-    address(
-        reader,
-        "REDIS_URL",
-        "Redis, which may be empty and may be lost",
-        &["redis", "rediss", "redis+unix", "unix"],
-    )
-    .map(|url| RedisUrl { url })
+    address(reader, "REDIS_URL", "Redis, which may be empty and may be lost", &["redis", "redis+unix", "unix"])
+        .map(|url| RedisUrl { url })
 }
 
 pub(super) fn owner(reader: &mut Reader<'_>) -> Option<Owner> {

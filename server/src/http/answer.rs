@@ -79,20 +79,20 @@ impl Describe for Done {
     }
 }
 
-/// What was made (201), or was there already (200).
+/// What was made (201), now or by an earlier request with the same key; or was there already (200).
 #[derive(Clone, Debug)]
 pub enum MadeOrFound<T> {
-    /// It is new.
-    Made(T),
+    /// It is new, or was when the key was first used.
+    Made(Answer<T, 201>),
     /// It was there.
-    Found(T),
+    Found(Answer<T>),
 }
 
 impl<T: Serialize> IntoResponse for MadeOrFound<T> {
     fn into_response(self) -> Response {
         match self {
-            Self::Made(body) => (StatusCode::CREATED, Json(body)).into_response(),
-            Self::Found(body) => Json(body).into_response(),
+            Self::Made(answer) => answer.into_response(),
+            Self::Found(answer) => answer.into_response(),
         }
     }
 }

@@ -37,13 +37,14 @@ impl SessionCookie {
         if self.secure { "__Host-postil" } else { "postil" }
     }
 
-    /// `Set-Cookie` for `token`, for as long as an unused session lives.
+    /// `Set-Cookie` for `token`, for as long as any session lives. That an unused one ends sooner, the database says: a page
+    /// that set the cookie anew at each use could overwrite the one of a switch in another tab with a token that is dead.
     ///
     /// # Panics
     /// Never: tokens are letters, digits, `-` and `_`.
     #[must_use]
     pub fn set(self, token: &str) -> HeaderValue {
-        self.line(token, limits::SESSION_IDLE_S)
+        self.line(token, limits::SESSION_LIFE_S)
     }
 
     /// `Set-Cookie` that removes it.

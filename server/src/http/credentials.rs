@@ -138,7 +138,7 @@ where
 impl Describe for Anybody {
     fn describe(operation: &mut Operation<'_>) {
         operation.auth = Auth::Anonymous;
-        operation.can_fail(&[Code::CrossOrigin]);
+        operation.can_fail(&[Code::CrossOrigin, Code::InvalidId, Code::InvalidQuery]);
     }
 }
 
@@ -146,7 +146,7 @@ impl Describe for Signed {
     fn describe(operation: &mut Operation<'_>) {
         operation.auth = Auth::Session;
         operation.company = true;
-        operation.can_fail(&[Code::Unauthenticated, Code::CompanyContextChanged, Code::CrossOrigin]);
+        operation.can_fail(&[Code::Unauthenticated, Code::CompanyContextChanged, Code::CrossOrigin, Code::InvalidId]);
     }
 }
 

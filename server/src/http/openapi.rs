@@ -14,8 +14,13 @@ use super::{
     describe::{Auth, Operation},
     table::{self, Route},
 };
+use crate::figures;
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(write);
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    let mut document = write();
+    figures::write_into(&mut document);
+    document
+});
 static TEXT: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", *DOCUMENT));
 
 /// The document.

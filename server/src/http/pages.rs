@@ -15,7 +15,7 @@ use axum::{
 use http::{HeaderValue, header};
 use postil::{
     backend::{
-        caller::{Credentials, Proof},
+        caller::Credentials,
         crypto::seal::Purpose,
         service::{ServiceError, Services},
     },
@@ -28,9 +28,7 @@ use postil::{
 };
 
 use super::{
-    Refusal,
-    cookie::SessionCookie,
-    credentials,
+    Refusal, credentials,
     security::{self, Framing},
 };
 use crate::{config::Origin, state::App};
@@ -55,15 +53,7 @@ async fn page(State(app): State<App>, request: Request) -> Result<Response, Refu
     let nonce = app.random();
     match app::render(page, Arc::clone(&loader) as _, &nonce, app.site().assets()).await.map_err(Refusal::of)? {
         Rendered::Redirect(path) => Ok(Redirect::to(&path).into_response()),
-        Rendered::Html(html) => {
-            let mut response = framed(&app, html, &nonce, &framing)?;
-            // A bearer stays where its holder keeps it.
-            if !parts.headers.contains_key(header::AUTHORIZATION) {
-                let cookie = loader.cookie(SessionCookie::at(&app.config().web.origin));
-                response.headers_mut().extend(cookie.map(|line| (header::SET_COOKIE, line)));
-            }
-            Ok(response)
-        }
+        Rendered::Html(html) => framed(&app, html, &nonce, &framing),
     }
 }
 
@@ -103,14 +93,6 @@ struct RequestLoader {
 impl RequestLoader {
     fn who(&self) -> Credentials {
         Credentials { company: self.company.get().copied(), ..self.who.clone() }
-    }
-
-    /// The cookie again, once it has proven somebody: it lives as long as the session, which lives on by being used.
-    fn cookie(&self, cookie: SessionCookie) -> Option<HeaderValue> {
-        match &self.who.proof {
-            Some(Proof::Session(token)) if self.company.get().is_some() => Some(cookie.set(token.reveal())),
-            _ => None,
-        }
     }
 
     fn problem(&self, error: ServiceError) -> Problem {

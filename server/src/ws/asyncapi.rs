@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::upgrade::{PROTOCOL, TICKET};
+use crate::figures;
 
 const CURSOR: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQ";
 const AT: Timestamp = Timestamp::from_micros(1_795_427_123_456_789);
@@ -194,7 +195,7 @@ pub fn asyncapi() -> Value {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect()
     };
-    json!({
+    let mut document = json!({
         "asyncapi": "3.0.0",
         "info": {
             "title": "Postil, realtime",
@@ -234,7 +235,9 @@ pub fn asyncapi() -> Value {
             },
         },
         "components": { "messages": by_name, "schemas": generator.take_definitions(true) },
-    })
+    });
+    figures::write_into(&mut document);
+    document
 }
 
 #[cfg(test)]

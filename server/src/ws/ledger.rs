@@ -7,14 +7,16 @@ use futures_util::future::BoxFuture;
 use postil::{
     access::{Policy, Resource, Subject},
     backend::{
+        caller::Caller,
         crypto::token::Token,
         store::{LogEvent, Store, StoreError},
     },
     clock::{Clock, Timestamp},
-    domain::{ConversationKind, PresenceStatus, RecordKey},
+    domain::{ConversationKind, MemberKind, PresenceStatus, RecordKey},
     ids::{CompanyId, ConversationId, CorrelationId, MessageId, SessionId, UserId},
-    wire::Message,
 };
+
+pub use postil::backend::store::hub::{Replies, Whole};
 
 /// The log could not be read. The hub tries again at its next look.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,18 @@ pub struct Member {
     pub subject: Subject,
     /// What the company has written down.
     pub policy: Arc<Policy>,
+    /// Not of the company: meets only those whom they talk with.
+    pub guest: bool,
+}
+
+impl From<&Caller> for Member {
+    fn from(caller: &Caller) -> Self {
+        Self {
+            subject: caller.subject().clone(),
+            policy: Arc::clone(caller.policy()),
+            guest: caller.member_kind() == MemberKind::External,
+        }
+    }
 }
 
 /// Who belongs to a conversation, and what governs it.
@@ -90,13 +104,15 @@ pub trait Ledger: Send + Sync + 'static {
     /// Events after a position, oldest first.
     fn events(&self, company: CompanyId, after: i64, limit: u32) -> Answer<'_, Vec<LogEvent>>;
     /// Messages as they are now.
-    fn messages(&self, company: CompanyId, ids: Vec<MessageId>) -> Answer<'_, Vec<Message>>;
+    fn messages(&self, company: CompanyId, ids: Vec<MessageId>) -> Answer<'_, Vec<Whole>>;
     /// Who belongs to conversations. A deleted one is missing.
     fn audiences(&self, company: CompanyId, ids: Vec<ConversationId>) -> Answer<'_, Vec<Audience>>;
     /// What policies look at in records. One that does not exist is missing.
     fn records(&self, company: CompanyId, keys: Vec<RecordKey>) -> Answer<'_, Vec<(RecordKey, Resource)>>;
     /// A member as of now; `None` when the membership has ended.
     fn member(&self, company: CompanyId, user: UserId) -> Answer<'_, Option<Member>>;
+    /// Those of `users` whom a guest may meet: they share a conversation.
+    fn met(&self, company: CompanyId, guest: UserId, users: Vec<UserId>) -> Answer<'_, Vec<UserId>>;
     /// Those sessions that are still good, and the companies that they are in.
     fn alive(&self, sessions: Vec<SessionId>) -> Answer<'_, Vec<(SessionId, CompanyId)>>;
     /// Remembers a transition of presence.
@@ -132,7 +148,7 @@ impl Ledger for StoreLedger {
             let Some(opened) = self.store.session_open(token, None, now, correlation).await? else { return Ok(None) };
             let caller = opened.caller;
             Ok(caller.session().map(|session| Guest {
-                member: Member { subject: caller.subject().clone(), policy: Arc::clone(caller.policy()) },
+                member: Member::from(&caller),
                 session: session.id,
                 company: caller.company(),
             }))
@@ -151,7 +167,7 @@ impl Ledger for StoreLedger {
         Box::pin(async move { Ok(self.store.events_after(company, after, limit).await?) })
     }
 
-    fn messages(&self, company: CompanyId, ids: Vec<MessageId>) -> Answer<'_, Vec<Message>> {
+    fn messages(&self, company: CompanyId, ids: Vec<MessageId>) -> Answer<'_, Vec<Whole>> {
         Box::pin(async move { Ok(self.store.load_messages(company, &ids).await?) })
     }
 
@@ -175,8 +191,19 @@ impl Ledger for StoreLedger {
     fn member(&self, company: CompanyId, user: UserId) -> Answer<'_, Option<Member>> {
         Box::pin(async move {
             let correlation = CorrelationId::from_uuid(company.uuid());
-            let caller = self.store.membership_view(company, user, None, correlation).await?;
-            Ok(caller.map(|caller| Member { subject: caller.subject().clone(), policy: Arc::clone(caller.policy()) }))
+            let caller = self.store.membership_view(company, user, correlation).await?;
+            Ok(caller.as_ref().map(Member::from))
+        })
+    }
+
+    fn met(&self, company: CompanyId, guest: UserId, users: Vec<UserId>) -> Answer<'_, Vec<UserId>> {
+        Box::pin(async move {
+            let correlation = CorrelationId::from_uuid(company.uuid());
+            let Some(caller) = self.store.membership_view(company, guest, correlation).await? else {
+                return Ok(Vec::new());
+            };
+            let mut tx = self.store.begin(&caller, "presence.watch").await?;
+            Ok(tx.person_get_many(true, &users).await?.into_iter().map(|person| person.id).collect())
         })
     }
 

@@ -12,13 +12,13 @@ use postil::{
     domain::RecordKey,
     ids::{ConversationId, MessageId},
     limits,
-    wire::{Message, ServerFrame},
+    wire::ServerFrame,
 };
 
 use super::{
     company::{is_about_message, message_frame, written},
     hub::{Hub, Seat},
-    ledger::{Audience, LedgerError},
+    ledger::{Audience, LedgerError, Whole},
     sight::Sight,
 };
 
@@ -91,7 +91,7 @@ impl Replay {
 
 /// What the verdicts on a chunk need, as it is now.
 struct Facts {
-    messages: HashMap<MessageId, Message>,
+    messages: HashMap<MessageId, Whole>,
     audiences: HashMap<ConversationId, Audience>,
     records: HashMap<RecordKey, Resource>,
 }
@@ -100,21 +100,27 @@ impl Facts {
     async fn read(hub: &Hub, seat: &Seat, chunk: &[LogEvent]) -> Result<Self, LedgerError> {
         let ledger = hub.ledger();
         let ids: BTreeSet<MessageId> = chunk.iter().filter_map(|event| event.message).collect();
-        let mut messages: HashMap<MessageId, Message> = HashMap::new();
+        let mut messages: HashMap<MessageId, Whole> = HashMap::new();
         let mut wanted: Vec<MessageId> = ids.into_iter().collect();
         while !wanted.is_empty() {
             let read = ledger.messages(seat.company, wanted).await?;
-            let roots: BTreeSet<MessageId> = read.iter().map(|message| message.root_id).collect();
-            messages.extend(read.into_iter().map(|message| (message.id, message)));
+            let roots: BTreeSet<MessageId> = read.iter().map(|whole| whole.message.root_id).collect();
+            messages.extend(read.into_iter().map(|whole| (whole.message.id, whole)));
             wanted = roots.into_iter().filter(|root| !messages.contains_key(root)).collect();
         }
         let conversations: BTreeSet<ConversationId> = chunk
             .iter()
             .filter_map(|event| event.conversation)
-            .chain(messages.values().map(|one| one.conversation_id))
+            .chain(messages.values().map(|whole| whole.message.conversation_id))
             .collect();
-        let linked = messages.values().filter_map(|message| message.link.as_ref()).map(|link| link.record.clone());
-        let keys: BTreeSet<RecordKey> = chunk.iter().filter_map(|event| event.record.clone()).chain(linked).collect();
+        let linked = messages.values().filter_map(|whole| whole.message.link.as_ref()).map(|link| link.record.clone());
+        let answered = messages
+            .values()
+            .filter_map(|whole| whole.replies.as_ref())
+            .flatten()
+            .filter_map(|part| part.record.clone());
+        let logged = chunk.iter().filter_map(|event| event.record.clone());
+        let keys: BTreeSet<RecordKey> = logged.chain(linked).chain(answered).collect();
         let audiences = ledger.audiences(seat.company, conversations.into_iter().collect()).await?;
         let records =
             if keys.is_empty() { Vec::new() } else { ledger.records(seat.company, keys.into_iter().collect()).await? };
@@ -127,16 +133,19 @@ impl Facts {
 
     fn frame(&self, event: &LogEvent, cursor: String, sight: &mut Sight) -> Option<ServerFrame> {
         if is_about_message(event.kind) {
-            let message = self.messages.get(&event.message?)?;
+            let whole = self.messages.get(&event.message?)?;
+            let message = &whole.message;
             let audience = self.audiences.get(&message.conversation_id)?;
             let governing = match message.link.as_ref().map(|link| &link.record).or(event.record.as_ref()) {
                 None => &Resource::Unlinked,
                 Some(key) => self.records.get(key)?,
             };
-            let replies = self.messages.get(&message.root_id).map_or(0, |root| root.reply_count);
-            return sight
-                .message(audience, governing)
-                .then(|| message_frame(event.kind, cursor, message.clone(), replies))?;
+            if !sight.message(audience, governing) {
+                return None;
+            }
+            let record = |key: &RecordKey| self.records.get(key);
+            let root = sight.counted(self.messages.get(&message.root_id)?, audience, record);
+            return message_frame(event.kind, cursor, sight.counted(whole, audience, record), &root);
         }
         match event.kind {
             EventKind::ConversationUpdated => {

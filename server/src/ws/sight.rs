@@ -9,9 +9,10 @@ use postil::{
     access::{Action, Resource, decide},
     domain::{ConversationKind, RecordKey},
     limits,
+    wire::Message,
 };
 
-use super::ledger::{Audience, Member};
+use super::ledger::{Audience, Member, Whole};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Rights {
@@ -82,6 +83,30 @@ impl Sight {
         }
     }
 
+    /// The message as this person has it: the replies that it counts are those that they see. The same bytes for everyone
+    /// unless the thread is mixed, which [`Whole::replies`] tells.
+    pub fn counted<'a>(
+        &mut self,
+        whole: &Whole,
+        audience: &Audience,
+        record: impl Fn(&RecordKey) -> Option<&'a Resource>,
+    ) -> Message {
+        let mut message = whole.message.clone();
+        let Some(parts) = &whole.replies else { return message };
+        (message.reply_count, message.last_reply_at) = (0, None);
+        for part in parts {
+            let governing = match &part.record {
+                None => Some(&Resource::Unlinked),
+                Some(key) => record(key),
+            };
+            if governing.is_some_and(|governing| self.message(audience, governing)) {
+                message.reply_count += part.count;
+                message.last_reply_at = message.last_reply_at.max(Some(part.last_at));
+            }
+        }
+        message
+    }
+
     /// `governing` is the record that the message names, or none.
     pub fn message(&mut self, audience: &Audience, governing: &Resource) -> bool {
         if !self.conversation(audience) {
@@ -111,7 +136,7 @@ mod tests {
             department: Some(DepartmentId::from_uuid(Uuid::from_u128(department))),
             projects: BTreeSet::new(),
         };
-        Sight::new(Member { subject, policy: Arc::new(preset::policy()) })
+        Sight::new(Member { subject, policy: Arc::new(preset::policy()), guest: false })
     }
 
     fn invoice(department: u128) -> Resource {

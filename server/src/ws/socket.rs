@@ -143,6 +143,8 @@ async fn greet<T: Transport>(
         Refused::TooMany => CloseCode::TooMany,
         Refused::Away => CloseCode::GoingAway,
         Refused::Revoked => CloseCode::AccessRevoked,
+        Refused::SignedOut => CloseCode::SignedOut,
+        Refused::Switched => CloseCode::CompanySwitched,
     })?;
     let remembered = seat.admitted.replay.take();
     let replay = match cursor {

@@ -1,5 +1,6 @@
 //! The schema `auth`: sessions, switching, tickets, keys. What is asked before there is a company.
 
+use postil::limits;
 use sqlx::{PgPool, types::time::OffsetDateTime};
 use uuid::Uuid;
 
@@ -106,6 +107,27 @@ fn use_prolongs_a_browsers_session_and_not_an_embedded_one() {
         session(&house.app, 2, later).await.unwrap();
         assert!(session(&house.app, 1, in_s(6_000)).await.is_some());
         assert_eq!(session(&house.app, 2, in_s(3_601)).await, None);
+    });
+}
+
+#[test]
+fn use_does_not_prolong_a_session_beyond_its_life() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let life: i64 = sqlx::query_scalar("SELECT extract(epoch FROM auth.session_life())::bigint")
+            .fetch_one(&house.app)
+            .await
+            .unwrap();
+        assert_eq!(life, limits::SESSION_LIFE_S.cast_signed(), "limits.rs and the database tell the same");
+        let (week, end) = (limits::SESSION_IDLE_S.cast_signed(), limits::SESSION_LIFE_S.cast_signed());
+        opens_session(&house.app, 1, &scene.bob, "browser", in_s(week)).await;
+        let mut at = 0;
+        while at + week / 2 < end - 60 {
+            at += week / 2;
+            assert!(session(&house.app, 1, in_s(at)).await.is_some(), "used twice a week, on day {}", at / 86_400);
+        }
+        assert!(session(&house.app, 1, in_s(end - 60)).await.is_some());
+        assert!(session(&house.app, 1, in_s(end + 60)).await.is_none());
     });
 }
 

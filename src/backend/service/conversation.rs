@@ -20,6 +20,15 @@ use crate::{
     },
 };
 
+/// Whence the answer to a creation comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// It was made, by this request or by the earlier one with the same key; else it was there already.
+    pub made: bool,
+    /// An earlier request with the same key has done it.
+    pub replayed: bool,
+}
+
 #[derive(Serialize, Deserialize)]
 struct ByActivity {
     at: Timestamp,
@@ -59,8 +68,7 @@ impl Services {
         Ok(Page { items, next_cursor })
     }
 
-    /// Begins a conversation, or answers the one that there is between these two or about this record. The flag tells whether
-    /// it is new.
+    /// Begins a conversation, or answers the one that there is between these two or about this record.
     ///
     /// # Errors
     /// [`Code::NotFound`] for a person or record that is not visible; [`Code::Forbidden`]; [`Code::IdempotencyMismatch`].
@@ -69,7 +77,7 @@ impl Services {
         credentials: &Credentials,
         key: &IdempotencyKey,
         request: &CreateConversation,
-    ) -> Result<(ConversationDetail, bool), ServiceError> {
+    ) -> Result<(ConversationDetail, Begun), ServiceError> {
         let (caller, resource) = match request {
             CreateConversation::Record { record } => {
                 let target = Target { record: Some(record.clone()), ..Target::default() };
@@ -107,17 +115,18 @@ impl Services {
             key: Some((key.as_str(), hash)),
             at: self.now(),
         };
-        let (id, created) = match self.store().conversation_create(&caller, permit, &new).await? {
+        let (id, begun) = match self.store().conversation_create(&caller, permit, &new).await? {
             CreateOutcome::Created(committed) => {
                 let id = committed.get().0;
                 self.announce(&committed.map(|(_, event)| event));
-                (id, true)
+                (id, Begun { made: true, replayed: false })
             }
-            CreateOutcome::Existing(id) => (id, false),
+            CreateOutcome::Existing(id) => (id, Begun { made: false, replayed: false }),
+            CreateOutcome::Replayed { id, made } => (id, Begun { made, replayed: true }),
             CreateOutcome::Mismatch => return Err(ServiceError::code(Code::IdempotencyMismatch)),
             CreateOutcome::NotFound => return Err(ServiceError::code(Code::NotFound)),
         };
-        Ok((self.detail(&caller, id, &resource).await?, created))
+        Ok((self.detail(&caller, id, &resource).await?, begun))
     }
 
     /// Whether the caller may meet all of `people`. A guest can't write to a colleague whom they don't know.
@@ -177,7 +186,7 @@ impl Services {
     /// Moves the caller's read pointer forward and tells those who read along.
     ///
     /// # Errors
-    /// [`Code::NotFound`], [`Code::InvalidField`].
+    /// [`Code::NotFound`], [`Code::InvalidField`], [`Code::Forbidden`] for an API key.
     pub async fn mark_read(
         &self,
         credentials: &Credentials,
@@ -187,7 +196,7 @@ impl Services {
         if request.seq < 0 {
             return Err(ServiceError::field(Code::InvalidField, "seq", "must not be negative"));
         }
-        let caller = self.open(credentials).await?;
+        let (caller, _) = self.open_person(credentials).await?;
         let read = self
             .store()
             .conversation_mark_read(&caller, id, request.seq, self.now())

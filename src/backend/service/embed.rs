@@ -63,7 +63,7 @@ pub fn verify_embed_token(
     if claims.iss != company.to_string() {
         return Err("iss must be the company's id");
     }
-    if claims.exp - claims.iat > life_max || claims.exp <= claims.iat {
+    if claims.exp.saturating_sub(claims.iat) > life_max || claims.exp <= claims.iat {
         return Err("exp must be at most 300 s after iat");
     }
     if claims.exp < now_s - SKEW_S {
@@ -116,16 +116,16 @@ impl Services {
         if !origins.contains(&claims.origin) && claims.origin != self.inner.origin {
             return Err(invalid("the company does not allow this origin"));
         }
-        // Kept until the token could no longer be used in any case.
-        let forget_at = Timestamp::from_millis((claims.exp + SKEW_S + 60) * 1_000);
-        if !self.store().embed_token_use(company, &claims.jti, forget_at).await? {
-            return Err(ServiceError::code(Code::EmbedTokenReplayed));
-        }
         let user = self
             .store()
             .member_by_email(company, &claims.sub)
             .await?
             .ok_or_else(|| invalid("sub is not the e-mail address of an active member"))?;
+        // Kept until the token could no longer be used in any case.
+        let forget_at = Timestamp::from_millis((claims.exp + SKEW_S + 60) * 1_000);
+        if !self.store().embed_token_use(company, &claims.jti, forget_at).await? {
+            return Err(ServiceError::code(Code::EmbedTokenReplayed));
+        }
         let expires_at = now.plus_s(limits::EMBED_SESSION_S.cast_signed());
         let (token, session) =
             self.begin_session(user, company, SessionKind::Embed, Some(&claims.origin), expires_at).await?;

@@ -4,7 +4,7 @@ use super::{ServiceError, Services, unlinked};
 use crate::{
     access::Action,
     backend::{
-        bus::{Away, Beat, BusState},
+        bus::{Away, Beat, BusState, Online},
         caller::{Caller, Credentials},
     },
     domain::{MemberKind, PresenceStatus},
@@ -20,13 +20,13 @@ impl Services {
     /// Says that a client without a socket is there.
     ///
     /// # Errors
-    /// [`Code::Unauthenticated`], [`Code::CompanyContextChanged`].
+    /// [`Code::Unauthenticated`], [`Code::CompanyContextChanged`], [`Code::Forbidden`] for an API key.
     pub async fn heartbeat(
         &self,
         credentials: &Credentials,
         request: &Heartbeat,
     ) -> Result<HeartbeatAck, ServiceError> {
-        let caller = self.open(credentials).await?;
+        let (caller, _) = self.open_person(credentials).await?;
         let beat = Beat { user: caller.user(), connection: request.connection_id, active: request.active };
         // Redis away: presence is unknown to everyone, and the next beat after its return repairs it.
         let _: Result<(), Away> = self.bus().presence_beat(caller.company(), &[beat]).await;
@@ -90,20 +90,41 @@ impl Services {
     /// What a collapsed widget shows.
     ///
     /// # Errors
-    /// [`Code::Unauthenticated`], [`Code::CompanyContextChanged`].
+    /// [`Code::Unauthenticated`], [`Code::CompanyContextChanged`], [`Code::Forbidden`] for an API key.
     pub async fn get_launcher(&self, credentials: &Credentials) -> Result<Launcher, ServiceError> {
-        let caller = self.open(credentials).await?;
+        let (caller, _) = self.open_person(credentials).await?;
         let unread = self.store().conversation_unread_total(&caller).await?;
-        let online = if caller.may(Action::PresenceRead, &unlinked()) {
-            self.bus().presence_online(caller.company(), caller.user(), FACES).await.ok()
-        } else {
-            None
+        let online = match (caller.may(Action::PresenceRead, &unlinked()), caller.member_kind()) {
+            (false, _) => None,
+            (true, MemberKind::Internal) => {
+                self.bus().presence_online(caller.company(), caller.user(), FACES).await.ok()
+            }
+            (true, MemberKind::External) => self.met_online(&caller).await?,
         };
         let Some(online) = online else {
             return Ok(Launcher { unread, online: Vec::new(), online_count: 0, presence_known: false });
         };
         let people = self.faces(&caller, &online.users).await?;
         Ok(Launcher { unread, online: people, online_count: online.count, presence_known: true })
+    }
+
+    /// Who is online among those whom a guest meets: the count of the whole company is not theirs to know.
+    async fn met_online(&self, guest: &Caller) -> Result<Option<Online>, ServiceError> {
+        let people = {
+            let mut tx = self.store().begin(guest, "launcher.met").await?;
+            tx.person_list(true, None, u16::try_from(limits::PRESENCE_USERS_MAX).unwrap_or(u16::MAX)).await?
+        };
+        let others: Vec<UserId> =
+            people.into_iter().map(|person| person.id).filter(|user| *user != guest.user()).collect();
+        let Ok(known) = self.bus().presence_read(guest.company(), &others).await else { return Ok(None) };
+        let mut users: Vec<UserId> = known
+            .into_iter()
+            .filter(|change| change.status == PresenceStatus::Online)
+            .map(|change| change.user)
+            .collect();
+        let count = u32::try_from(users.len()).unwrap_or(u32::MAX);
+        users.truncate(FACES.into());
+        Ok(Some(Online { count, users }))
     }
 
     async fn faces(&self, caller: &Caller, users: &[UserId]) -> Result<Vec<crate::wire::Person>, ServiceError> {

@@ -10,7 +10,7 @@ use crate::{
         bus::Bucket,
         caller::{Caller, Credentials},
         crypto::token::sha256,
-        markdown,
+        html, markdown,
         store::{
             CreateOutcome, DeleteOutcome, Draft, EditOutcome, Facts, NewConversation, SendOutcome, StoreError, Target,
         },
@@ -19,7 +19,10 @@ use crate::{
     domain::{ConversationKind, MessageBody, RecordKey},
     ids::{ConversationId, MessageId},
     limits,
-    wire::{Code, EditMessage, ListMessages, ListThread, Message, MessagePage, SendMessage, SendReply, ThreadPage},
+    wire::{
+        Code, EditMessage, ListMessages, ListThread, Message, MessageHtml, MessagePage, SendMessage, SendReply,
+        ThreadPage,
+    },
 };
 
 /// A client's key for one intent: sent again with the same intent, it changes nothing and answers the same.
@@ -143,19 +146,23 @@ impl Services {
     ) -> Result<Sent, ServiceError> {
         self.limit(Bucket::Send, &format!("{}:{}", caller.company(), caller.user())).await?;
         let action = if intent.parent.is_some() { Action::MessageReply } else { Action::MessageCreate };
-        // The conversation itself must be writable too, not only the record that the message names.
         let conversation = match &facts.conversation {
-            Some(conversation) => conversation.id,
+            // The conversation itself must be writable, too, not only the record that the message names: else whoever may only
+            // answer there could begin threads by naming a record of their own.
+            Some(conversation) if caller.may(action, &conversation.resource) => conversation.id,
+            Some(_) => return Err(ServiceError::code(Code::Forbidden)),
             None => self.record_conversation(caller, facts, intent.record).await?,
         };
         let permit =
             caller.permit(action, &facts.resource, conversation).ok_or_else(|| ServiceError::code(Code::Forbidden))?;
         let request_hash = sha256(&serde_json::to_vec(intent).map_err(|_| ServiceError::code(Code::Internal))?);
         let document = markdown::parse(body.as_str());
-        // The parent's own link is inherited by the store; naming the conversation's record again is no link of one's own.
-        let record = intent.record.filter(|record| {
-            facts.conversation.as_ref().and_then(|conversation| conversation.record.as_ref()) != Some(*record)
-        });
+        // Naming the conversation's record again is no link of one's own, unless what is answered has another: that is a
+        // conflict, which the store tells. Without a name, the parent's link is inherited there.
+        let own = facts.conversation.as_ref().and_then(|conversation| conversation.resource.key());
+        let inherited = facts.message.as_ref().and_then(|parent| parent.link.as_ref()).map(|(record, _)| record);
+        let record =
+            intent.record.filter(|record| own != Some(*record) || inherited.is_some_and(|link| Some(link) != own));
         let draft = Draft {
             id: MessageId::from_uuid(self.uuid()),
             parent: intent.parent,
@@ -215,7 +222,7 @@ impl Services {
                 self.announce(&committed.map(|(_, event)| event));
                 Ok(id)
             }
-            CreateOutcome::Existing(id) => Ok(id),
+            CreateOutcome::Existing(id) | CreateOutcome::Replayed { id, .. } => Ok(id),
             CreateOutcome::Mismatch | CreateOutcome::NotFound => Err(not_found()),
         }
     }
@@ -284,8 +291,13 @@ impl Services {
     ///
     /// # Errors
     /// [`Code::NotFound`].
-    pub async fn get_message_html(&self, credentials: &Credentials, id: MessageId) -> Result<String, ServiceError> {
-        Ok(crate::backend::html::render(&self.get_message(credentials, id).await?.text))
+    pub async fn get_message_html(
+        &self,
+        credentials: &Credentials,
+        id: MessageId,
+    ) -> Result<MessageHtml, ServiceError> {
+        let message = self.get_message(credentials, id).await?;
+        Ok(MessageHtml { id, version: message.version, html: html::render(&message.text) })
     }
 
     async fn one(&self, caller: &Caller, id: MessageId) -> Result<Message, ServiceError> {
@@ -405,5 +417,34 @@ impl Services {
             self.page_cursor("thread", caller.company(), &ByPath { root: root.id, after: last.path.clone() })
         });
         Ok(ThreadPage { root, items, next_cursor })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        backend::crypto::{Sealer, seal::Purpose},
+        domain::{RecordId, RecordKind},
+        ids::CompanyId,
+    };
+
+    /// What this server hands out, it must take back: a position as long as any can be.
+    fn comes_back<T: Serialize + serde::de::DeserializeOwned>(position: &T) {
+        let (sealer, company) = (Sealer::new([7; 32]), CompanyId::from_uuid(Uuid::from_u128(1)));
+        let cursor = sealer.cursor(Purpose::PageCursor("x"), company, position);
+        assert!(sealer.position::<T>(Purpose::PageCursor("x"), company, &cursor).is_some(), "{} bytes", cursor.len());
+    }
+
+    #[test]
+    fn the_longest_cursor_is_short_enough() {
+        comes_back(&BySeq { conversation: ConversationId::from_uuid(Uuid::max()), before: i64::MAX });
+        comes_back(&ByPath { root: MessageId::from_uuid(Uuid::max()), after: vec![i64::MAX; 33] });
+        let id = RecordId::new(&"\u{ff01}".repeat(limits::RECORD_ID_BYTES_MAX / 3))
+            .or_else(|_| RecordId::new(&"x".repeat(limits::RECORD_ID_BYTES_MAX)));
+        let record = RecordKey { kind: RecordKind::Transaction, id: id.unwrap() };
+        comes_back(&ByTime { record, at: Timestamp::from_micros(i64::MAX / 4), id: MessageId::from_uuid(Uuid::max()) });
+        let name = "\u{1f600}".repeat(limits::NAME_CHARS_MAX);
+        comes_back(&crate::backend::store::PeopleCursor { name, id: crate::ids::UserId::from_uuid(Uuid::max()) });
     }
 }

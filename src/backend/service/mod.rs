@@ -16,6 +16,7 @@ mod session;
 use std::sync::Arc;
 
 pub use self::{
+    conversation::Begun,
     embed::verify_embed_token,
     error::ServiceError,
     message::{IdempotencyKey, Sent},
@@ -24,7 +25,7 @@ use crate::{
     access::Resource,
     backend::{
         bus::{Bucket, Bus, Rate},
-        caller::{Caller, Credentials, Proof},
+        caller::{Caller, Credentials, Proof, Session},
         crypto::{Sealer, seal::Purpose},
         store::{Change, Committed, Facts, LogEvent, Store, Target},
     },
@@ -120,6 +121,18 @@ impl Services {
     /// [`Code::Unauthenticated`], [`Code::CompanyContextChanged`].
     pub async fn open(&self, credentials: &Credentials) -> Result<Caller, ServiceError> {
         self.open_inner(credentials, None).await.map(|(caller, _)| caller)
+    }
+
+    /// As [`Self::open`], for what only a person does: being there, reading. An ERP's key is nobody's eyes.
+    ///
+    /// # Errors
+    /// Likewise, and [`Code::Forbidden`].
+    pub(super) async fn open_person(&self, credentials: &Credentials) -> Result<(Caller, Session), ServiceError> {
+        let caller = self.open(credentials).await?;
+        let session = caller.session().cloned().ok_or_else(|| {
+            ServiceError::detail(Code::Forbidden, "an API key is no person: this needs a signed-in session")
+        })?;
+        Ok((caller, session))
     }
 
     /// Who asks, and the facts of `target` as far as they may see it. What is not visible is not found.

@@ -6,15 +6,12 @@ use super::{ServiceError, Services};
 use crate::{
     backend::{
         bus::Bucket,
-        caller::{Caller, Credentials, Proof, Session},
-        crypto::{
-            password,
-            token::{Token, TokenHash},
-        },
+        caller::{Credentials, Proof, Session},
+        crypto::{password, token::Token},
         store::NewSession,
     },
     clock::Timestamp,
-    ids::{CompanyId, CorrelationId, SessionId, UserId},
+    ids::{CompanyId, SessionId, UserId},
     limits,
     wire::{Code, Me, RealtimeTicket, SessionKind, SignIn, SwitchCompany},
 };
@@ -96,8 +93,7 @@ impl Services {
     /// # Errors
     /// [`Code::Unauthenticated`].
     pub async fn get_me(&self, credentials: &Credentials) -> Result<Me, ServiceError> {
-        let caller = self.open(credentials).await?;
-        let session = caller.session().cloned().ok_or_else(|| ServiceError::code(Code::Forbidden))?;
+        let (caller, session) = self.open_person(credentials).await?;
         self.describe(caller.user(), caller.company(), &session).await
     }
 
@@ -164,30 +160,10 @@ impl Services {
     /// # Errors
     /// [`Code::Unauthenticated`], [`Code::CompanyContextChanged`].
     pub async fn create_ticket(&self, credentials: &Credentials) -> Result<RealtimeTicket, ServiceError> {
-        let caller = self.open(credentials).await?;
-        let session = caller.session().ok_or_else(|| ServiceError::code(Code::Forbidden))?;
+        let (_, session) = self.open_person(credentials).await?;
         let ticket = Token::generate(self.ids().as_ref());
         let expires_at = self.now().plus_s(seconds(limits::TICKET_TTL_S));
         self.store().ticket_create(ticket.hash(), session.id, expires_at).await?;
         Ok(RealtimeTicket { ticket: ticket.reveal().to_owned(), expires_at })
-    }
-
-    /// Who opens a socket, by session token or ticket (which is used up). `None` when neither is good.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn open_socket(
-        &self,
-        session: Option<&Token>,
-        ticket: Option<&Token>,
-        correlation: CorrelationId,
-    ) -> Result<Option<Caller>, ServiceError> {
-        let hash: Option<TokenHash> = match (ticket, session) {
-            (Some(ticket), _) => self.store().ticket_redeem(ticket.hash(), self.now()).await?,
-            (None, Some(session)) => Some(session.hash()),
-            (None, None) => None,
-        };
-        let Some(hash) = hash else { return Ok(None) };
-        Ok(self.store().session_open(hash, None, self.now(), correlation).await?.map(|opened| opened.caller))
     }
 }

@@ -54,8 +54,15 @@ pub struct NewConversation<'a> {
 pub enum CreateOutcome {
     /// Stored, with its event.
     Created(Committed<(ConversationId, LogEvent)>),
-    /// There was one between these two, or about this record; or the same request had been stored before.
+    /// There was one between these two, or about this record.
     Existing(ConversationId),
+    /// The same request had been stored before.
+    Replayed {
+        /// What it answered.
+        id: ConversationId,
+        /// Whether it had made it.
+        made: bool,
+    },
     /// The key belongs to another request.
     Mismatch,
     /// A person or the record is not there, or not for this person.
@@ -223,7 +230,10 @@ impl Store {
                 };
                 CreateOutcome::Created(Committed::new((id, event)))
             }
-            ("existing" | "replayed", Some(id)) => CreateOutcome::Existing(id),
+            ("existing", Some(id)) => CreateOutcome::Existing(id),
+            (again @ ("replayed" | "found_again"), Some(id)) => {
+                CreateOutcome::Replayed { id, made: again == "replayed" }
+            }
             ("mismatch", _) => CreateOutcome::Mismatch,
             ("not_found", _) => CreateOutcome::NotFound,
             _ => return Err(StoreError::Inconsistent { table: "conversation_create", column: "outcome" }),

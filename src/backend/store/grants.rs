@@ -62,7 +62,7 @@ pub fn compile(policy: &Policy) -> Vec<GrantRow> {
     rows
 }
 
-/// The columns `scope` and `target`, spelled as `app.scopes()` compares them with `linked_records.scope_tokens`.
+/// The columns `scope` and `target`, from which `policy_grants.token` is generated, spelled as in `linked_records.scope_tokens`.
 fn scope_columns(scope: &Scope) -> (&'static str, Option<String>) {
     match scope {
         Scope::Company => ("company", None),

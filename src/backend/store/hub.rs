@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{Row, postgres::PgRow};
+use sqlx::{Row, postgres::PgRow, types::Json};
 use uuid::Uuid;
 
 use super::{EventKind, LogEvent, Store, StoreError, rows, tx};
 use crate::{
     access::{Resource, RoleKey, Subject},
-    backend::caller::{Caller, Session},
+    backend::caller::Caller,
     clock::Timestamp,
     domain::{ConversationKind, RecordKey},
     ids::{CompanyId, ConversationId, CorrelationId, DepartmentId, MessageId, ProjectId, SessionId, UserId},
@@ -29,11 +29,58 @@ pub struct Audience {
     pub participants: BTreeSet<UserId>,
 }
 
+/// A message as the whole company has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// The message. Its own counts are those of somebody who sees everything.
+    pub message: Message,
+    /// The beginning of a thread in which not everyone who sees it sees all replies: how many there are under each record.
+    pub replies: Option<Vec<Replies>>,
+}
+
+/// Replies of one thread about one record, or about none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replies {
+    /// What governs them.
+    pub record: Option<RecordKey>,
+    /// How many.
+    pub count: u32,
+    /// When the last was sent.
+    pub last_at: Timestamp,
+}
+
+#[derive(serde::Deserialize)]
+struct RepliesRow {
+    kind: Option<String>,
+    id: Option<String>,
+    count: u32,
+    last_us: i64,
+}
+
+fn replies(row: &PgRow) -> Result<Option<Vec<Replies>>, StoreError> {
+    let Some(Json(parts)) = row.try_get::<Option<Json<Vec<RepliesRow>>>, _>("replies")? else { return Ok(None) };
+    let part = |part: RepliesRow| {
+        let record = rows::record_key(part.kind, part.id)?;
+        Ok(Replies { record, count: part.count, last_at: Timestamp::from_micros(part.last_us) })
+    };
+    parts.into_iter().map(part).collect::<Result<_, StoreError>>().map(Some)
+}
+
 const EVENTS: &str = "-- store::event_list
 SELECT seq, kind, conversation_id, message_id, link_kind, link_id, user_id FROM event_log
 WHERE company_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+// A mixed thread's replies are counted by record: the hub, which sees them all, must tell each reader the count of those that
+// this reader sees.
 const MESSAGES: &str = "-- store::hub_message_get_many
-SELECT * FROM message_rows WHERE company_id = $1 AND id = ANY ($2)";
+SELECT r.*, CASE WHEN t.is_mixed THEN (
+    SELECT coalesce(jsonb_agg(jsonb_build_object('kind', x.link_kind, 'id', x.link_id, 'count', x.count, 'last_us', x.last_us)), '[]')
+    FROM (
+        SELECT m.link_kind, m.link_id, count(*) AS count, (extract(epoch FROM max(m.created_at)) * 1000000)::bigint AS last_us
+        FROM messages m WHERE m.company_id = r.company_id AND m.root_id = r.id AND m.parent_id IS NOT NULL GROUP BY 1, 2
+    ) AS x
+) END AS replies
+FROM message_rows r LEFT JOIN threads t ON r.parent_id IS NULL AND t.company_id = r.company_id AND t.root_id = r.id
+WHERE r.company_id = $1 AND r.id = ANY ($2)";
 const AUDIENCE: &str = "-- store::hub_audience
 SELECT c.id, c.kind, r.kind AS record_kind, r.id AS record_id, r.owner_id, r.department_id, r.project_id,
     ARRAY(SELECT p.user_id FROM participants p WHERE p.company_id = c.company_id AND p.conversation_id = c.id AND p.deleted_at IS NULL) AS people
@@ -48,10 +95,8 @@ const MEMBER: &str = "-- store::hub_member
 SELECT m.company_id, m.user_id, m.role_key, m.department_id, m.kind AS member_kind, c.policy_version,
     ARRAY(SELECT pm.project_id FROM project_members pm
         WHERE pm.company_id = m.company_id AND pm.user_id = m.user_id AND pm.deleted_at IS NULL) AS projects
-FROM memberships m JOIN companies c ON c.id = m.company_id JOIN users u ON u.id = m.user_id
+FROM memberships m JOIN companies c ON c.id = m.company_id AND c.deleted_at IS NULL JOIN users u ON u.id = m.user_id
 WHERE m.company_id = $1 AND m.user_id = $2 AND m.status = 'active' AND m.deleted_at IS NULL AND u.status = 'active'";
-const MY_CONVERSATIONS: &str = "-- store::hub_conversations_of
-SELECT p.conversation_id FROM participants p WHERE p.company_id = $1 AND p.user_id = $2 AND p.deleted_at IS NULL";
 
 fn resource(row: &PgRow) -> Result<Resource, StoreError> {
     Ok(match rows::record_key(row.try_get("record_kind")?, row.try_get("record_id")?)? {
@@ -111,14 +156,14 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn load_messages(&self, company: CompanyId, ids: &[MessageId]) -> Result<Vec<Message>, StoreError> {
+    pub async fn load_messages(&self, company: CompanyId, ids: &[MessageId]) -> Result<Vec<Whole>, StoreError> {
         let mut tx = tx::begin(&self.worker, NOBODY, company).await?;
         let rows = sqlx::query(MESSAGES)
             .bind(company.uuid())
             .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
             .fetch_all(&mut *tx)
             .await?;
-        rows.iter().map(rows::message).collect()
+        rows.iter().map(|row| Ok(Whole { message: rows::message(row)?, replies: replies(row)? })).collect()
     }
 
     /// Who belongs to these conversations, and what governs them. A deleted one is missing.
@@ -177,7 +222,7 @@ impl Store {
             .collect()
     }
 
-    /// A member as the policy sees them now; `None` when the membership has ended. `session` is passed through.
+    /// A member as the policy sees them now; `None` when the membership has ended.
     ///
     /// # Errors
     /// When the database fails.
@@ -185,7 +230,6 @@ impl Store {
         &self,
         company: CompanyId,
         user: UserId,
-        session: Option<Session>,
         correlation: CorrelationId,
     ) -> Result<Option<Caller>, StoreError> {
         let row = {
@@ -207,19 +251,9 @@ impl Store {
             subject,
             policy,
             rows::member_kind(row.try_get("member_kind")?)?,
-            session,
+            None,
             correlation,
         )))
-    }
-
-    /// The conversations that a person takes part in.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn conversations_of(&self, company: CompanyId, user: UserId) -> Result<Vec<ConversationId>, StoreError> {
-        let mut tx = tx::begin(&self.worker, user, company).await?;
-        let rows = sqlx::query(MY_CONVERSATIONS).bind(company.uuid()).bind(user.uuid()).fetch_all(&mut *tx).await?;
-        rows.iter().map(|row| Ok(ConversationId::from_uuid(row.try_get("conversation_id")?))).collect()
     }
 
     /// Those of `sessions` that are still good, each with the company that it is in now.

@@ -38,10 +38,8 @@ pub struct ConversationFacts {
     pub id: ConversationId,
     /// Direct, group or record.
     pub kind: ConversationKind,
-    /// Position of its newest message.
-    pub last_seq: i64,
-    /// The record that it is about.
-    pub record: Option<RecordKey>,
+    /// The record that it is about, with what policies look at; or none.
+    pub resource: Resource,
 }
 
 /// A message, as its verdict needs it.
@@ -53,14 +51,6 @@ pub struct MessageFacts {
     pub root_id: MessageId,
     /// Its author.
     pub author_id: UserId,
-    /// Its depth.
-    pub depth: u8,
-    /// Its version.
-    pub version: u32,
-    /// When it was sent.
-    pub created_at: Timestamp,
-    /// When it was deleted, if it was.
-    pub deleted_at: Option<Timestamp>,
     /// The record that governs it, and where that comes from.
     pub link: Option<(RecordKey, LinkSource)>,
 }
@@ -109,21 +99,19 @@ pub struct NewSession<'a> {
 const OPEN: &str = "-- store::session_open
 SELECT s.* FROM auth.session_open($1, $2) AS s";
 const OPEN_WITH_FACTS: &str = "-- store::session_open_with_facts
-SELECT s.*, f.conversation_id, f.conversation_kind, f.conversation_last_seq, f.conversation_link_kind, f.conversation_link_id,
-    f.message_id, f.root_id, f.author_id, f.depth, f.version, f.created_at, f.deleted_at,
-    f.message_link_kind, f.message_link_id, f.message_link_source, f.record_kind, f.record_id,
-    f.owner_id AS record_owner_id, f.department_id AS record_department_id, f.project_id AS record_project_id, f.depth IS NOT NULL AS has_message,
-    f.found
+SELECT s.*, f.conversation_id, f.conversation_kind, f.conversation_link_kind, f.conversation_link_id,
+    f.conversation_owner_id, f.conversation_department_id, f.conversation_project_id,
+    f.message_id, f.root_id, f.author_id, f.message_link_kind, f.message_link_id, f.message_link_source, f.record_kind, f.record_id,
+    f.owner_id AS record_owner_id, f.department_id AS record_department_id, f.project_id AS record_project_id, f.found
 FROM auth.session_open($1, $2) AS s
 LEFT JOIN LATERAL (SELECT x.*, true AS found FROM app.facts(s.user_id, s.company_id, $3, $4, $5, $6) AS x) AS f ON true";
 const OPEN_KEY: &str = "-- store::api_key_open
 SELECT k.* FROM auth.api_key_open($1) AS k";
 const OPEN_KEY_WITH_FACTS: &str = "-- store::api_key_open_with_facts
-SELECT k.*, f.conversation_id, f.conversation_kind, f.conversation_last_seq, f.conversation_link_kind, f.conversation_link_id,
-    f.message_id, f.root_id, f.author_id, f.depth, f.version, f.created_at, f.deleted_at,
-    f.message_link_kind, f.message_link_id, f.message_link_source, f.record_kind, f.record_id,
-    f.owner_id AS record_owner_id, f.department_id AS record_department_id, f.project_id AS record_project_id, f.depth IS NOT NULL AS has_message,
-    f.found
+SELECT k.*, f.conversation_id, f.conversation_kind, f.conversation_link_kind, f.conversation_link_id,
+    f.conversation_owner_id, f.conversation_department_id, f.conversation_project_id,
+    f.message_id, f.root_id, f.author_id, f.message_link_kind, f.message_link_id, f.message_link_source, f.record_kind, f.record_id,
+    f.owner_id AS record_owner_id, f.department_id AS record_department_id, f.project_id AS record_project_id, f.found
 FROM auth.api_key_open($1) AS k
 LEFT JOIN LATERAL (SELECT x.*, true AS found FROM app.facts(k.user_id, k.company_id, $2, $3, $4, $5) AS x) AS f ON true";
 
@@ -146,6 +134,20 @@ const fn session_kind_str(kind: SessionKind) -> &'static str {
     }
 }
 
+/// What policies look at in the record that `kind` and `id` name.
+fn resource(row: &PgRow, of: &str, kind: &str, id: &str) -> Result<Resource, StoreError> {
+    let scope = |what: &str| row.try_get::<Option<Uuid>, _>(format!("{of}_{what}_id").as_str());
+    Ok(match rows::record_key(row.try_get(kind)?, row.try_get(id)?)? {
+        None => Resource::Unlinked,
+        Some(key) => Resource::Record {
+            key,
+            owner: scope("owner")?.map(UserId::from_uuid),
+            department: scope("department")?.map(DepartmentId::from_uuid),
+            project: scope("project")?.map(ProjectId::from_uuid),
+        },
+    })
+}
+
 fn facts(row: &PgRow) -> Result<Option<Facts>, StoreError> {
     if row.try_get::<Option<bool>, _>("found")? != Some(true) {
         return Ok(None);
@@ -156,8 +158,7 @@ fn facts(row: &PgRow) -> Result<Option<Facts>, StoreError> {
             id: ConversationId::from_uuid(id),
             kind: ConversationKind::parse(row.try_get("conversation_kind")?)
                 .ok_or(StoreError::Inconsistent { table: "conversations", column: "kind" })?,
-            last_seq: row.try_get("conversation_last_seq")?,
-            record: rows::record_key(row.try_get("conversation_link_kind")?, row.try_get("conversation_link_id")?)?,
+            resource: resource(row, "conversation", "conversation_link_kind", "conversation_link_id")?,
         }),
     };
     let message = match row.try_get::<Option<Uuid>, _>("message_id")? {
@@ -170,23 +171,11 @@ fn facts(row: &PgRow) -> Result<Option<Facts>, StoreError> {
                 id: MessageId::from_uuid(id),
                 root_id: MessageId::from_uuid(row.try_get("root_id")?),
                 author_id: UserId::from_uuid(row.try_get("author_id")?),
-                depth: u8::try_from(row.try_get::<i16, _>("depth")?).unwrap_or(u8::MAX),
-                version: u32::try_from(row.try_get::<i32, _>("version")?).unwrap_or(1),
-                created_at: rows::timestamp(row, "created_at")?,
-                deleted_at: rows::timestamp_or_null(row, "deleted_at")?,
                 link: link.zip(source),
             })
         }
     };
-    let resource = match rows::record_key(row.try_get("record_kind")?, row.try_get("record_id")?)? {
-        None => Resource::Unlinked,
-        Some(key) => Resource::Record {
-            key,
-            owner: row.try_get::<Option<Uuid>, _>("record_owner_id")?.map(UserId::from_uuid),
-            department: row.try_get::<Option<Uuid>, _>("record_department_id")?.map(DepartmentId::from_uuid),
-            project: row.try_get::<Option<Uuid>, _>("record_project_id")?.map(ProjectId::from_uuid),
-        },
-    };
+    let resource = resource(row, "record", "record_kind", "record_id")?;
     Ok(Some(Facts { conversation, message, resource }))
 }
 

@@ -33,7 +33,10 @@ fn rules(member: &Member) -> Vec<&Rule> {
 }
 
 fn sees_the_same(a: &Member, b: &Member) -> bool {
-    a.subject.department == b.subject.department && a.subject.projects == b.subject.projects && rules(a) == rules(b)
+    a.guest == b.guest
+        && a.subject.department == b.subject.department
+        && a.subject.projects == b.subject.projects
+        && rules(a) == rules(b)
 }
 
 impl Company {
@@ -105,8 +108,8 @@ impl Company {
         };
         for user in self.viewers.keys().copied().collect::<Vec<_>>() {
             if let Some(viewer) = self.viewers.get(&user) {
-                let subject = viewer.sight.member().subject.clone();
-                self.judge_again(user, Member { subject, policy: Arc::clone(&policy) }, seq);
+                let (subject, guest) = (viewer.sight.member().subject.clone(), viewer.sight.member().guest);
+                self.judge_again(user, Member { subject, policy: Arc::clone(&policy), guest }, seq);
             }
         }
         Ok(())
@@ -135,13 +138,18 @@ impl Company {
             .filter(|(_, resource)| before.saw_record(resource) && !now.saw_record(resource))
             .map(|(key, _)| key.clone())
             .collect();
-        let presence_lost = before.presence() && !now.presence();
+        // Whoever becomes a guest showed people whom a guest may not meet.
+        let estranged = now.member().guest && !before.member().guest;
+        let presence_lost = before.presence() && (!now.presence() || estranged);
         viewer.resync = true;
         if !conversation_ids.is_empty() || !records.is_empty() {
             self.tell_person(user, &ServerFrame::AccessRevoked { cursor, conversation_ids, records });
         }
         if presence_lost {
             self.presence_unknown_to(user);
+        }
+        if estranged && let Some(viewer) = self.viewers.get_mut(&user) {
+            viewer.sockets.iter_mut().for_each(|socket| socket.watch = Box::default());
         }
     }
 

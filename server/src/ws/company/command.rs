@@ -59,6 +59,11 @@ pub(in crate::ws) enum Command {
         user: UserId,
         connection: ConnectionId,
     },
+    /// Whether this person meets only those whom they talk with.
+    Guest {
+        user: UserId,
+        answer: oneshot::Sender<bool>,
+    },
     Watch {
         user: UserId,
         connection: ConnectionId,

@@ -16,21 +16,21 @@ use postil::{
 };
 
 use super::{Carried, Company, written};
-use crate::ws::ledger::{Audience, LedgerError};
+use crate::ws::ledger::{Audience, LedgerError, Whole};
 
-/// The frame for an event about a message.
+/// The frame for an event about a message, for somebody who has it and the beginning of its thread like this.
 pub(in crate::ws) fn message_frame(
     kind: EventKind,
     cursor: String,
     message: Message,
-    reply_count: u32,
+    root: &Message,
 ) -> Option<ServerFrame> {
     Some(match kind {
         EventKind::MessageCreated => ServerFrame::MessageCreated { cursor, message },
         EventKind::MessageUpdated => ServerFrame::MessageUpdated { cursor, message },
         EventKind::MessageDeleted => ServerFrame::MessageDeleted { cursor, message },
         EventKind::ThreadReplyCreated => {
-            let root_id = message.root_id;
+            let (root_id, reply_count) = (message.root_id, root.reply_count);
             ServerFrame::ThreadReplyCreated { cursor, message, root_id, reply_count }
         }
         EventKind::ConversationUpdated | EventKind::RecordUpdated | EventKind::AccessChanged => return None,
@@ -125,55 +125,71 @@ impl Company {
         }
         let messages = self.load_messages(&run).await?;
         let conversations: BTreeSet<ConversationId> =
-            messages.values().map(|message| message.conversation_id).collect();
+            messages.values().map(|whole| whole.message.conversation_id).collect();
         self.know_audiences(conversations).await?;
-        let linked = messages.values().filter_map(|message| message.link.as_ref()).map(|link| link.record.clone());
+        let linked = messages.values().filter_map(|whole| whole.message.link.as_ref()).map(|link| link.record.clone());
+        let answered = messages
+            .values()
+            .filter_map(|whole| whole.replies.as_ref())
+            .flatten()
+            .filter_map(|part| part.record.clone());
         let logged = run.iter().filter_map(|one| one.event.record.clone());
-        self.know_records(linked.chain(logged).collect()).await?;
+        self.know_records(linked.chain(answered).chain(logged).collect()).await?;
         for Carried { event, .. } in run {
-            let shown = event.message.and_then(|id| messages.get(&id)).and_then(|message| {
-                let replies = messages.get(&message.root_id).map_or(0, |root| root.reply_count);
-                self.show_message(&event, message, replies)
-            });
+            let found = event.message.and_then(|id| messages.get(&id));
+            // A root that can't be found has gone with its company.
+            let found = found.and_then(|whole| Some((whole, messages.get(&whole.message.root_id)?)));
+            let shown = found.and_then(|(whole, root)| self.show_message(&event, whole, root));
             self.ring.push(event, shown);
         }
         self.reach(last);
         Ok(())
     }
 
-    async fn load_messages(&self, run: &[Carried]) -> Result<HashMap<MessageId, Arc<Message>>, LedgerError> {
-        let mut known: HashMap<MessageId, Arc<Message>> = HashMap::new();
+    async fn load_messages(&self, run: &[Carried]) -> Result<HashMap<MessageId, Whole>, LedgerError> {
+        let mut known: HashMap<MessageId, Whole> = HashMap::new();
         // One id may have several events in a run: only what was read after the last of them is true for all.
         let mut count: HashMap<MessageId, u32> = HashMap::new();
         for id in run.iter().filter_map(|one| one.event.message) {
             *count.entry(id).or_default() += 1;
         }
-        for message in run.iter().filter_map(|one| one.message.as_ref()) {
-            if count.get(&message.id) == Some(&1) {
-                known.insert(message.id, Arc::clone(message));
+        for one in run {
+            let Some(message) = &one.message else { continue };
+            // A message that is new has no replies. An old one comes with its writer's count of them, which is not everyone's.
+            let new = matches!(one.event.kind, EventKind::MessageCreated | EventKind::ThreadReplyCreated);
+            if new && count.get(&message.id) == Some(&1) {
+                known.insert(message.id, Whole { message: Message::clone(message), replies: None });
             }
         }
         let mut missing: BTreeSet<MessageId> = count.into_keys().filter(|id| !known.contains_key(id)).collect();
         // A reply's frame tells its root's count: the root is read with it, or after it.
-        missing.extend(known.values().filter(|message| message.parent_id.is_some()).map(|message| message.root_id));
+        missing.extend(
+            known.values().filter(|whole| whole.message.parent_id.is_some()).map(|whole| whole.message.root_id),
+        );
+        missing.retain(|id| !known.contains_key(id));
         while !missing.is_empty() {
             let read = self.around.ledger.messages(self.id, missing.into_iter().collect()).await?;
-            let roots: BTreeSet<MessageId> =
-                read.iter().filter(|message| message.parent_id.is_some()).map(|message| message.root_id).collect();
-            known.extend(read.into_iter().map(|message| (message.id, Arc::new(message))));
+            let roots: BTreeSet<MessageId> = read
+                .iter()
+                .filter(|whole| whole.message.parent_id.is_some())
+                .map(|whole| whole.message.root_id)
+                .collect();
+            known.extend(read.into_iter().map(|whole| (whole.message.id, whole)));
             missing = roots.into_iter().filter(|root| !known.contains_key(root)).collect();
         }
         Ok(known)
     }
 
-    /// Tells a message to whom it concerns; the frame, if that was anybody.
-    fn show_message(&mut self, event: &LogEvent, message: &Arc<Message>, replies: u32) -> Option<Utf8Bytes> {
+    /// Tells a message to whom it concerns; the frame, if that was anybody and all have the same.
+    fn show_message(&mut self, event: &LogEvent, whole: &Whole, root: &Whole) -> Option<Utf8Bytes> {
+        let message = &whole.message;
         let audience = self.audiences.get(&message.conversation_id).cloned().flatten()?;
         let governing = match message.link.as_ref().map(|link| &link.record).or(event.record.as_ref()) {
             None => Resource::Unlinked,
             // A record that is gone hides what is said about it.
             Some(key) => self.records.get(key).cloned().flatten()?,
         };
+        let mixed = whole.replies.is_some() || root.replies.is_some();
         let mut bytes: Option<Utf8Bytes> = None;
         let around = self.around(&audience);
         let mut viewers = core::mem::take(&mut self.viewers);
@@ -182,17 +198,19 @@ impl Company {
             if !viewer.sight.message(&audience, &governing) {
                 continue;
             }
-            // Written only if someone may see it, and then once.
-            if bytes.is_none() {
-                let frame = message_frame(event.kind, self.cursor(event.seq), Message::clone(message), replies);
-                bytes = frame.as_ref().map(written);
+            // Written only if someone may see it, and then once; where replies are not everyone's to count, for each.
+            if bytes.is_none() || mixed {
+                let record = |key: &RecordKey| self.records.get(key).and_then(Option::as_ref);
+                let told = viewer.sight.counted(whole, &audience, record);
+                let root = viewer.sight.counted(root, &audience, record);
+                bytes = message_frame(event.kind, self.cursor(event.seq), told, &root).as_ref().map(written);
             }
             if let Some(bytes) = &bytes {
                 Self::push(viewer, bytes, || self.cursor(self.position));
             }
         }
         self.viewers = viewers;
-        bytes
+        bytes.filter(|_| !mixed)
     }
 
     /// Those who come into question: a group has its participants, a record's conversation the whole company.

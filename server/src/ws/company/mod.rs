@@ -101,6 +101,8 @@ impl Socket {
 struct Viewer {
     sight: Sight,
     sockets: Vec<Socket>,
+    /// When they last said that they write.
+    typed: Option<time::Instant>,
     /// Lost sight of something that we can't name: tell it to load afresh, once, when this batch is through.
     resync: bool,
 }
@@ -199,6 +201,9 @@ impl Company {
                     // Whoever asked may have gone.
                     let _ = allowed.send(answer);
                 }
+                Command::Guest { user, answer } => {
+                    let _ = answer.send(self.is_guest(user));
+                }
                 Command::Typing { user, conversation } => self.typing_from(user, conversation).await,
                 Command::Inbound(inbound) => self.hear(*inbound).await,
                 Command::Look => {
@@ -262,6 +267,7 @@ impl Company {
         let viewer = self.viewers.entry(user).or_insert_with(|| Viewer {
             sight: Sight::new(member.clone()),
             sockets: Vec::new(),
+            typed: None,
             resync: false,
         });
         let facts = Facts { audiences: &self.audiences, records: &self.records };

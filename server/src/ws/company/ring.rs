@@ -18,7 +18,7 @@ use postil::{
 use super::is_about_message;
 use crate::ws::{ledger::Audience, sight::Sight};
 
-/// An event, and its frame if anybody here saw it.
+/// An event, and its frame if anybody here saw it and all who did got the same.
 #[derive(Debug)]
 struct Entry {
     event: LogEvent,

@@ -14,6 +14,7 @@ use tokio::time::{Duration, Instant};
 use super::{Company, written};
 
 const RECEIPTS: Duration = Duration::from_millis(limits::RECEIPT_BATCH_MS);
+const TYPING: Duration = Duration::from_millis(limits::TYPING_PERSON_MS);
 const PRESENCE: Duration = Duration::from_millis(limits::PRESENCE_BATCH_MS);
 
 /// What waits to be told.
@@ -80,6 +81,11 @@ pub(in crate::ws) fn presence_frame(
 }
 
 impl Company {
+    /// Whether this person meets only those whom they talk with.
+    pub(super) fn is_guest(&self, user: UserId) -> bool {
+        self.viewers.get(&user).is_none_or(|viewer| viewer.sight.member().guest)
+    }
+
     /// Sets whom a socket shows; whether its person may know.
     pub(super) fn watch(&mut self, user: UserId, connection: ConnectionId, mut users: Box<[UserId]>) -> bool {
         let Some(viewer) = self.viewers.get_mut(&user) else { return false };
@@ -162,8 +168,15 @@ impl Company {
         }
     }
 
-    /// Somebody here is writing: told to all nodes, if they may see where.
+    /// Somebody here is writing: told to all nodes, if they may see where. At most once a second for a person, over all
+    /// their sockets and conversations: else one member could flood everyone, and keep the company's task at reading facts.
     pub(super) async fn typing_from(&mut self, user: UserId, conversation: ConversationId) {
+        let now = Instant::now();
+        let Some(viewer) = self.viewers.get_mut(&user) else { return };
+        if viewer.typed.is_some_and(|last| now < last + TYPING) {
+            return;
+        }
+        viewer.typed = Some(now);
         if self.know_audiences(BTreeSet::from([conversation])).await.is_err() {
             return;
         }
@@ -175,8 +188,17 @@ impl Company {
 
     pub(super) async fn typing(&mut self, conversation: ConversationId, user: UserId) {
         if self.know_audiences(BTreeSet::from([conversation])).await.is_ok() {
-            let frame = ServerFrame::Typing { conversation_id: conversation, user_id: user };
-            self.tell_conversation(conversation, &written(&frame), Some(user));
+            let bytes = written(&ServerFrame::Typing { conversation_id: conversation, user_id: user });
+            let Some(audience) = self.audiences.get(&conversation).cloned().flatten() else { return };
+            for who in self.around(&audience).into_iter().filter(|who| *who != user) {
+                let Some(viewer) = self.viewers.get_mut(&who) else { continue };
+                if viewer.sight.conversation(&audience) {
+                    for socket in &viewer.sockets {
+                        // That somebody types is no reason to end a socket that has no room.
+                        drop(socket.queue.try_send(bytes.clone()));
+                    }
+                }
+            }
         }
     }
 }

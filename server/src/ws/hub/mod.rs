@@ -14,7 +14,7 @@ use std::{
 use super::{
     company::{Admission, Admitted, Command, Company, Ending, Shared as CompanyShared, Surroundings},
     leases::Leases,
-    ledger::{Guest, Ledger},
+    ledger::{Guest, Ledger, Member},
 };
 use crate::lifecycle::Lifecycle;
 use axum::extract::ws::Utf8Bytes;
@@ -34,6 +34,8 @@ use tokio::{
 
 /// Transitions waiting to be stored.
 const SEEN_QUEUE: usize = 1_024;
+/// Longest wait for whom a guest may meet.
+const MET: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 struct Desk {
@@ -79,6 +81,10 @@ pub(super) enum Refused {
     Away,
     /// The membership ended while the socket opened.
     Revoked,
+    /// The session ended while the socket opened.
+    SignedOut,
+    /// The session went to another company while the socket opened.
+    Switched,
 }
 
 /// A socket's place. Dropping it is leaving.
@@ -111,15 +117,28 @@ impl Seat {
         self.hub.send(self.company, Command::Typing { user: self.user, conversation });
     }
 
-    /// Sets whom the client shows; what they are now, as far as it may know.
+    /// Sets whom the client shows; what they are now, as far as it may know. People whom it may not meet are as unknown as
+    /// people who do not exist: a guest must not find out by their presence who works here.
     pub async fn watch(&self, users: &[UserId]) -> Vec<PresenceChange> {
-        let (allowed, answer) = oneshot::channel();
         let (user, connection) = (self.user, self.connection);
-        let command = Command::Watch { user, connection, users: users.into(), allowed };
+        let (guest, answer) = oneshot::channel();
+        if !self.hub.send(self.company, Command::Guest { user, answer: guest }) {
+            return Vec::new();
+        }
+        let users = if answer.await.unwrap_or(true) {
+            // The socket neither reads nor writes meanwhile: a database that is slow must not keep it from its ending.
+            let met = self.hub.ledger().met(self.company, user, users.to_vec());
+            let Ok(Ok(met)) = time::timeout(MET, met).await else { return Vec::new() };
+            met
+        } else {
+            users.to_vec()
+        };
+        let (allowed, answer) = oneshot::channel();
+        let command = Command::Watch { user, connection, users: users.as_slice().into(), allowed };
         if !self.hub.send(self.company, command) || !answer.await.unwrap_or(false) {
             return Vec::new();
         }
-        self.hub.0.around.bus.presence_read(self.company, users).await.unwrap_or_default()
+        self.hub.0.around.bus.presence_read(self.company, &users).await.unwrap_or_default()
     }
 }
 
@@ -222,10 +241,9 @@ impl Hub {
         let (reply, admitted) = oneshot::channel();
         // Read before the member is, so that a change between the two is noticed.
         let epoch = shared.epoch.load(Ordering::Acquire);
-        let member = match self.ledger().member(company, user).await {
-            Ok(Some(now)) => now,
-            Ok(None) => return Err(self.leave_again(company, user, session, Refused::Revoked)),
-            Err(_) => return Err(self.leave_again(company, user, session, Refused::Away)),
+        let member = match self.still(company, user, session).await {
+            Ok(now) => now,
+            Err(refused) => return Err(self.leave_again(company, user, session, refused)),
         };
         let admission = Admission { connection, session, member, epoch, cursor, queue: to_queue, ended: to_end, reply };
         let wait = async {
@@ -240,6 +258,20 @@ impl Hub {
             }
             _ if ended.try_recv().is_ok() => Err(self.leave_again(company, user, session, Refused::Revoked)),
             _ => Err(self.leave_again(company, user, session, Refused::Away)),
+        }
+    }
+
+    /// The member, if session and membership are still what they were at the upgrade. Asked after [`Self::enter`] has counted
+    /// the session in: what ends it from then on finds this socket, what ended it before is seen here.
+    async fn still(&self, company: CompanyId, user: UserId, session: SessionId) -> Result<Member, Refused> {
+        let ledger = self.ledger();
+        let (member, alive) =
+            tokio::try_join!(ledger.member(company, user), ledger.alive(vec![session])).map_err(|_| Refused::Away)?;
+        match (member, alive.first()) {
+            (Some(member), Some((_, now))) if *now == company => Ok(member),
+            (_, Some((_, now))) if *now != company => Err(Refused::Switched),
+            (None, _) => Err(Refused::Revoked),
+            (Some(_), _) => Err(Refused::SignedOut),
         }
     }
 

@@ -30,7 +30,7 @@ use crate::{
     ws::{
         company::Command,
         hub::Hub,
-        ledger::{Answer, Audience, Guest, Ledger, LedgerError, Member, Proof},
+        ledger::{Answer, Audience, Guest, Ledger, LedgerError, Member, Proof, Replies, Whole},
         socket,
         transport::{Gone, Incoming, Transport},
     },
@@ -59,6 +59,8 @@ pub fn invoice() -> RecordKey {
 pub struct World {
     pub events: Vec<LogEvent>,
     pub messages: HashMap<MessageId, Message>,
+    /// Of mixed threads.
+    pub replies: HashMap<MessageId, Vec<Replies>>,
     pub audiences: HashMap<ConversationId, Audience>,
     pub records: BTreeMap<RecordKey, Resource>,
     pub members: HashMap<UserId, Subject>,
@@ -109,9 +111,15 @@ impl Ledger for FakeLedger {
         self.event_reads.fetch_add(1, Ordering::Relaxed);
         self.ask(|world| world.events.iter().filter(|event| event.seq > after).take(limit as usize).cloned().collect())
     }
-    fn messages(&self, _: CompanyId, ids: Vec<MessageId>) -> Answer<'_, Vec<Message>> {
+    fn messages(&self, _: CompanyId, ids: Vec<MessageId>) -> Answer<'_, Vec<Whole>> {
         self.message_reads.fetch_add(1, Ordering::Relaxed);
-        self.ask(|world| ids.iter().filter_map(|id| world.messages.get(id)).cloned().collect())
+        self.ask(|world| {
+            let whole = |message: &Message| Whole {
+                message: message.clone(),
+                replies: world.replies.get(&message.id).cloned(),
+            };
+            ids.iter().filter_map(|id| world.messages.get(id)).map(whole).collect()
+        })
     }
     fn audiences(&self, _: CompanyId, ids: Vec<ConversationId>) -> Answer<'_, Vec<Audience>> {
         self.ask(|world| ids.iter().filter_map(|id| world.audiences.get(id)).cloned().collect())
@@ -124,8 +132,11 @@ impl Ledger for FakeLedger {
     fn member(&self, _: CompanyId, user: UserId) -> Answer<'_, Option<Member>> {
         self.ask(|world| {
             let policy = world.policy.clone().unwrap_or_else(|| Arc::new(preset::policy()));
-            world.members.get(&user).map(|subject| Member { subject: subject.clone(), policy })
+            world.members.get(&user).map(|subject| Member { subject: subject.clone(), policy, guest: false })
         })
+    }
+    fn met(&self, _: CompanyId, _: UserId, users: Vec<UserId>) -> Answer<'_, Vec<UserId>> {
+        self.ask(|_| users)
     }
     fn alive(&self, sessions: Vec<SessionId>) -> Answer<'_, Vec<(SessionId, CompanyId)>> {
         self.ask(|world| sessions.iter().filter_map(|id| Some((*id, *world.sessions.get(id)?))).collect())
@@ -332,7 +343,11 @@ impl Node {
         let session = session(number);
         self.ledger.world().sessions.entry(session).or_insert(COMPANY);
         let subject = self.ledger.world().members[&user(number)].clone();
-        let guest = Guest { member: Member { subject, policy: Arc::new(preset::policy()) }, session, company: COMPANY };
+        let guest = Guest {
+            member: Member { subject, policy: Arc::new(preset::policy()), guest: false },
+            session,
+            company: COMPANY,
+        };
         let connection = ConnectionId::from_uuid(Uuid::from_u128(rand()));
         let correlation = CorrelationId::from_uuid(Uuid::nil());
         let transport = FakeTransport { incoming, outgoing, room };

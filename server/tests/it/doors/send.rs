@@ -4,7 +4,20 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 
-use crate::harness::{Draft, Scene, attempt::NOT_ALLOWED, fresh_id, in_a_house};
+use http::Method;
+use postil::{
+    access::{Action, Effect, Rule, Scope, preset},
+    ids::UserId,
+    wire::Code,
+};
+use serde_json::json;
+
+use crate::harness::{
+    Ask, Draft, Scene, Server,
+    attempt::NOT_ALLOWED,
+    fresh_id, in_a_house,
+    server::{conversation_id, message_id},
+};
 
 #[test]
 fn a_send_leaves_one_message_one_version_one_key_and_one_event() {
@@ -149,6 +162,11 @@ fn a_reply_that_would_be_too_deep_names_whom_one_can_answer() {
         let refused = scene.anna.sends(&Draft::new(scene.group, "4").under(three.id)).await.unwrap();
         assert_eq!((refused.outcome.as_str(), refused.legal_parent_id), ("too_deep", Some(two.id)));
         assert!(scene.anna.sends(&Draft::new(scene.group, "3b").under(two.id)).await.unwrap().outcome == "created");
+        // A tombstone takes no answer: the one above it is offered.
+        assert_eq!(scene.anna.deletes(two.id).await.unwrap().0, "deleted");
+        let refused = scene.anna.sends(&Draft::new(scene.group, "4").under(three.id)).await.unwrap();
+        assert_eq!((refused.outcome.as_str(), refused.legal_parent_id), ("too_deep", Some(one.id)));
+        let log = log + 1;
         // The company grows stricter: what stands stays, what comes obeys.
         depth(1).await;
         let refused = scene.anna.sends(&Draft::new(scene.group, "4").under(three.id)).await.unwrap();
@@ -347,5 +365,57 @@ fn nothing_is_left_of_a_send_that_fails_on_the_way() {
         assert_eq!(scene.nordwind.events().await, log);
         let next = scene.anna.writes(scene.group, "x").await;
         assert_eq!(next.seq, 2, "no position was lost");
+    });
+}
+
+#[test]
+fn who_may_only_answer_about_a_record_begins_nothing_there_by_naming_another() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let mut policy = preset::policy();
+        // Ben of production may follow and answer in what is about the invoice, no more.
+        policy.rules.push(Rule {
+            id: "ben-answers".to_owned(),
+            effect: Effect::Allow,
+            roles: Default::default(),
+            users: [UserId::from_uuid(scene.ben.id)].into(),
+            actions: [Action::ThreadRead, Action::MessageRead, Action::MessageReply].into(),
+            scope: Scope::Record { record: format!("{}/{}", scene.invoice.kind, scene.invoice.id).parse().unwrap() },
+        });
+        scene.nordwind.has_policy(2, &policy).await;
+        let root = scene.anna.writes(scene.invoice_talk, "Who knows this invoice?").await;
+        assert!(scene.ben.answers(&root, "I do").await.depth == 1);
+        // The plan is of Ben's own department: there he may begin whatever he likes.
+        let smuggled = Draft::new(scene.invoice_talk, "A new thread").about(&scene.plan);
+        assert_eq!(scene.ben.sends(&smuggled).await.unwrap_err().code, NOT_ALLOWED);
+        let plan = json!({ "kind": scene.plan.kind, "id": scene.plan.id });
+        let ben = server.admits(&scene.ben).await;
+        let send = Ask::new(Method::POST, "/messages").keyed("k1").json(
+            &json!({ "conversationId": conversation_id(scene.invoice_talk), "body": "A new thread", "record": plan }),
+        );
+        ben.asks(&send).await.refused("beginning a thread", Code::Forbidden);
+        let answer = Ask::new(Method::POST, format!("/messages/{}/reply", message_id(root.id)));
+        ben.asks(&answer.keyed("k2").json(&json!({ "body": "Still here" }))).await.good();
+    });
+}
+
+#[test]
+fn naming_the_conversations_record_in_an_answer_about_another_is_a_conflict() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let mara = server.admits(&scene.mara).await;
+        let about_plan = scene.mara.sends(&Draft::new(scene.invoice_talk, "See the plan").about(&scene.plan)).await;
+        let about_plan = about_plan.unwrap().sent();
+        let invoice = json!({ "kind": scene.invoice.kind, "id": scene.invoice.id });
+        let answer = |key: &str, record: Option<&serde_json::Value>| {
+            Ask::new(Method::POST, format!("/messages/{}/reply", message_id(about_plan.id)))
+                .keyed(key)
+                .json(&json!({ "body": "Here it is", "record": record }))
+        };
+        mara.asks(&answer("k1", Some(&invoice))).await.refused("another record", Code::ReplyLinkConflict);
+        let sent = mara.asks(&answer("k2", None)).await.good();
+        assert_eq!(sent["link"]["record"], json!({ "kind": scene.plan.kind, "id": scene.plan.id }));
     });
 }

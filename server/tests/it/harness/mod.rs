@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod attempt;
+pub mod contract;
 pub mod house;
 pub mod proxy;
 pub mod scene;

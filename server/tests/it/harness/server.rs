@@ -26,7 +26,7 @@ use server::{
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use super::{Actor, Company, House, fresh_id, house::setting, in_s, now};
+use super::{Actor, Company, House, contract, fresh_id, house::setting, in_s, now};
 
 /// A node.
 pub struct Server {
@@ -37,6 +37,7 @@ pub struct Server {
     http: reqwest::Client,
     app: sqlx::PgPool,
     lifecycle: Lifecycle,
+    hub: server::ws::Hub,
 }
 
 impl Server {
@@ -77,6 +78,7 @@ impl Server {
         let lifecycle = Lifecycle::new();
         lifecycle.background("bus", driver.run());
         let realtime = Realtime::start(&services, inbox, &config.web.origin, &lifecycle);
+        let hub = realtime.hub().clone();
         let router = server::http::router(App::new(config, services, Site::empty(), realtime, lifecycle.clone()));
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         lifecycle.background("http", async move { axum::serve(listener, service).await.unwrap() });
@@ -86,7 +88,13 @@ impl Server {
             http: reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap(),
             app: house.app.clone(),
             lifecycle,
+            hub,
         }
+    }
+
+    /// How many sockets it serves.
+    pub fn sockets(&self) -> i64 {
+        self.hub.sockets()
     }
 
     /// Stops the node as a crash would: nobody is told.
@@ -266,7 +274,7 @@ impl Reply {
 }
 
 impl Client {
-    /// Sends `ask` and reads the answer whole.
+    /// Sends `ask` and reads the answer whole. It must be one that the OpenAPI document tells of.
     pub async fn asks(&self, ask: &Ask) -> Reply {
         let method = reqwest::Method::from_bytes(ask.method.as_str().as_bytes()).unwrap();
         let mut request = self.http.request(method, format!("{}/api/v1{}", self.base, ask.path));
@@ -287,7 +295,9 @@ impl Client {
         let bytes = response.bytes().await.unwrap();
         let body = serde_json::from_slice(&bytes)
             .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&bytes).into_owned()));
-        Reply { status, headers, body }
+        let reply = Reply { status, headers, body };
+        contract::holds(&ask.method, &format!("/api/v1{}", ask.path), &reply);
+        reply
     }
 
     /// Reads.

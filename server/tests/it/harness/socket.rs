@@ -1,5 +1,5 @@
-//! A client's socket. Every frame that it receives is read by the types of `postil::wire`, so a frame of another shape fails
-//! the test that sees it.
+//! A client's socket. Every frame that it receives is read by the types of `postil::wire` and held against the published
+//! AsyncAPI document, so a frame of another shape fails the test that sees it.
 
 use std::time::Duration;
 
@@ -13,7 +13,10 @@ use tokio_tungstenite::{
 };
 use uuid::Uuid;
 
-use super::server::{Client, company_id};
+use super::{
+    contract,
+    server::{Client, company_id},
+};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -116,6 +119,7 @@ impl Socket {
                         frame,
                         "a frame with more in it than its type says"
                     );
+                    contract::frame_holds(&frame);
                     if let Some(cursor) = frame["cursor"].as_str() {
                         self.cursor = Some(cursor.to_owned());
                     }

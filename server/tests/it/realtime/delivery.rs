@@ -1,10 +1,11 @@
 //! Who gets what, in which order, and after a gap.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Method;
 use serde_json::json;
 
 use crate::harness::{
-    Ask, Draft, Scene, Server, in_a_house,
+    Ask, Draft, Record, Scene, Server, fresh_id, in_a_house,
     server::{conversation_id, message_id, user_id},
 };
 
@@ -256,10 +257,58 @@ fn a_frames_cursor_is_the_same_for_all_and_tells_nothing() {
             .nordwind
             .value(&format!("SELECT last_seq FROM company_stream WHERE company_id = '{}'", scene.nordwind.id))
             .await;
-        assert!(
-            !one["cursor"].as_str().unwrap().contains(&seq.to_string()) || one["cursor"].as_str().unwrap().len() > 30,
-            "enciphered"
-        );
-        let _ = message_id(scene.hello.id);
+        let cursor = one["cursor"].as_str().unwrap();
+        let raw = URL_SAFE_NO_PAD.decode(cursor).unwrap();
+        let plain = [seq.to_string().into_bytes(), seq.to_le_bytes().to_vec(), seq.to_be_bytes().to_vec()];
+        for text in plain.into_iter().filter(|text| text.len() > 1) {
+            assert!(!raw.windows(text.len()).any(|part| part == text), "enciphered");
+        }
+        // Neighbours look nothing alike: not even their order shows.
+        anna.writes(scene.group, "Two").await;
+        let two = anna_hears.until("message.created").await;
+        let next = URL_SAFE_NO_PAD.decode(two["cursor"].as_str().unwrap()).unwrap();
+        let same = raw.iter().zip(&next).filter(|(a, b)| a == b).count();
+        assert!(same < raw.len() / 2, "{same} of {} bytes", raw.len());
+    });
+}
+
+#[test]
+fn a_frame_counts_only_replies_that_its_reader_may_see() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let (anna, mara, ben) =
+            (server.admits(&scene.anna).await, server.admits(&scene.mara).await, server.admits(&scene.ben).await);
+        let (mut mara_hears, mut ben_hears) = (mara.listens().await, ben.listens().await);
+        let start = ben_hears.cursor.clone();
+        let hello = message_id(scene.hello.id);
+        let answer = |body: &str, about: Option<&Record>| {
+            let record = about.map(|record| json!({ "kind": record.kind, "id": record.id }));
+            Ask::new(Method::POST, format!("/messages/{hello}/reply"))
+                .keyed(fresh_id().to_string())
+                .json(&json!({ "body": body, "record": record }))
+        };
+        // Mara sees the invoice, Ben does not.
+        for n in 0..3 {
+            anna.asks(&answer(&format!("of the invoice {n}"), Some(&scene.invoice))).await.good();
+        }
+        anna.asks(&answer("for everyone", None)).await.good();
+        let edit =
+            Ask::new(Method::PATCH, format!("/messages/{hello}")).json(&json!({ "body": "Hello!", "version": 1 }));
+        anna.asks(&edit).await.good();
+        for (socket, person, count) in [(&mut mara_hears, &mara, 4), (&mut ben_hears, &ben, 1)] {
+            let edited = socket.until("message.updated").await;
+            assert_eq!(edited["message"]["replyCount"], count);
+            let told = socket.frames.iter().rfind(|frame| frame["type"] == "thread.reply.created").unwrap();
+            assert_eq!((&told["message"]["body"], &told["replyCount"]), (&json!("for everyone"), &json!(count)));
+            let fresh = person.gets(format!("/messages/{hello}")).await.good();
+            assert_eq!(fresh["replyCount"], count, "as REST tells");
+            assert_eq!(edited["message"]["lastReplyAt"], fresh["lastReplyAt"]);
+        }
+        // Whoever comes back is told the same, from memory or from the log.
+        let mut again = ben.resumes(start.as_deref()).await;
+        let edited = again.until("message.updated").await;
+        assert_eq!(edited["message"]["replyCount"], 1);
+        assert!(again.frames.iter().all(|frame| frame["replyCount"].is_null() || frame["replyCount"] == 1));
     });
 }

@@ -195,3 +195,27 @@ fn a_ticket_opens_one_socket_from_a_page_that_may_embed() {
         assert_eq!(retried.map(|no| no.status), Some(401), "a ticket that was seen elsewhere is dead");
     });
 }
+
+#[test]
+fn a_session_that_ends_between_upgrade_and_hello_gets_no_further() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        // Nobody else sits in the company: nothing would look at the sessions again for half a minute.
+        let anna = server.admits(&scene.anna).await;
+        let mut socket = anna.knocks().await.unwrap();
+        anna.asks(&Ask::new(Method::DELETE, "/session")).await.good();
+        socket.greets(scene.nordwind.id, None).await;
+        assert_eq!(socket.closes().await, 4401);
+        assert!(socket.frames.is_empty(), "{:?}", socket.frames);
+
+        let bob = server.admits(&scene.bob).await;
+        let mut socket = bob.knocks().await.unwrap();
+        let switch =
+            Ask::new(Method::POST, "/context/switch-company").json(&json!({ "companyId": company_id(scene.south.id) }));
+        bob.asks(&switch).await.good();
+        socket.greets(scene.nordwind.id, None).await;
+        assert_eq!(socket.closes().await, 4409);
+        assert!(socket.frames.is_empty(), "{:?}", socket.frames);
+    });
+}

@@ -5,3 +5,4 @@ mod delivery;
 mod endings;
 mod outage;
 mod presence;
+mod slow;

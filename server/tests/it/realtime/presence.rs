@@ -1,9 +1,16 @@
 //! Online, away, offline, over several sockets and nodes.
 
 use http::Method;
+use postil::{
+    access::{Action, RoleKey, preset},
+    wire::Code,
+};
 use serde_json::{Value, json};
 
-use crate::harness::{Ask, Client, Scene, Server, Socket, eventually, in_a_house, server::user_id};
+use crate::harness::{
+    Ask, Client, Scene, Server, Socket, eventually, in_a_house,
+    server::{conversation_id, user_id},
+};
 
 async fn status(client: &Client, user: uuid::Uuid) -> String {
     let list = client.gets(format!("/presence?userIds={}", user_id(user))).await.good();
@@ -117,6 +124,50 @@ fn who_may_not_see_presence_sees_none() {
         server.admits(&scene.ben).await.writes(scene.group, "x").await;
         watching.until("message.created").await;
         assert!(!serde_json::to_string(&watching.frames).unwrap().contains("\"online\""), "{:?}", watching.frames);
+    });
+}
+
+#[test]
+fn a_guest_who_may_see_presence_meets_only_those_they_talk_with() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let mut policy = preset::policy();
+        let rule = policy.rules.iter_mut().find(|rule| rule.roles.contains(&RoleKey::EXTERNAL)).unwrap();
+        rule.actions.insert(Action::PresenceRead);
+        scene.nordwind.has_policy(2, &policy).await;
+        // Bob is in no conversation with Eva, Ben is.
+        let _bob = server.admits(&scene.bob).await.listens().await;
+        let mut ben = server.admits(&scene.ben).await.listens().await;
+        becomes(&server.admits(&scene.mara).await, scene.bob.id, "online").await;
+        let eva = server.admits(&scene.eva).await;
+        let mut watching = eva.listens().await;
+        watching
+            .says(&json!({ "type": "presence.watch", "userIds": [user_id(scene.bob.id), user_id(scene.ben.id)] }))
+            .await;
+        shows(&mut watching, scene.ben.id, "online").await;
+        ben.says(&json!({ "type": "activity", "active": false })).await;
+        shows(&mut watching, scene.ben.id, "away").await;
+        let told: Vec<&Value> =
+            watching.frames.iter().filter_map(|frame| frame["changes"].as_array()).flatten().collect();
+        let of_bob: Vec<&Value> = told.into_iter().filter(|change| change["userId"] == user_id(scene.bob.id)).collect();
+        assert!(of_bob.iter().all(|change| change["status"] == "unknown"), "{of_bob:?}");
+        assert_eq!(status(&eva, scene.bob.id).await, "-", "as over REST");
+    });
+}
+
+#[test]
+fn an_erps_key_is_nobody_who_could_be_there_or_read() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let erp = server.admits_erp(&scene.nordwind, &scene.erp).await;
+        let beat = Ask::new(Method::POST, "/presence/heartbeat")
+            .json(&json!({ "connectionId": "con_0198000000007000800000000000002a", "active": true }));
+        erp.asks(&beat).await.refused("being there", Code::Forbidden);
+        erp.gets("/launcher").await.refused("looking", Code::Forbidden);
+        let read = Ask::new(Method::POST, format!("/conversations/{}/read", conversation_id(scene.invoice_talk)));
+        erp.asks(&read.json(&json!({ "seq": 1 }))).await.refused("reading", Code::Forbidden);
     });
 }
 

@@ -1,6 +1,7 @@
 //! The real server, over HTTP.
 
 mod bad_input;
+mod embed;
 mod replay;
 mod sweep;
 mod trips;

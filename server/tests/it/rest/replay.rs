@@ -80,8 +80,10 @@ fn a_retry_of_a_new_group_finds_it() {
         };
         let first = anna.asks(&open("Plans")).await;
         assert_eq!(first.status, 201);
-        let again = anna.asks(&open("Plans")).await.good();
-        assert_eq!(again["id"], first.body["id"]);
+        assert!(!first.headers.contains_key("idempotency-replayed"));
+        let again = anna.asks(&open("Plans")).await;
+        assert_eq!((again.status, &again.body["id"]), (201, &first.body["id"]));
+        assert_eq!(again.headers["idempotency-replayed"], "true");
         anna.asks(&open("Other plans")).await.refused("another title", Code::IdempotencyMismatch);
     });
 }

@@ -55,6 +55,7 @@ fn ask(operation: &str, target: &Target) -> (Ask, bool) {
             (post("/messages".into()).keyed(key).json(&json!({ "conversationId": conversation, "body": "x" })), true)
         }
         "get_message" => (get(format!("/messages/{message}")), true),
+        "get_message_html" => (get(format!("/messages/{message}/html")), true),
         "edit_message" => {
             (Ask::new(Method::PATCH, format!("/messages/{message}")).json(&json!({ "body": "x", "version": 1 })), true)
         }
