@@ -39,9 +39,13 @@ class PostilMessenger extends HTMLElement {
   #size = new CSSStyleSheet();
   #open = false;
   #wanted;
+  #asked = false;
+  #warned = false;
   #changing = false;
 
   connectedCallback() {
+    narrow.addEventListener("change", this.#full);
+    // Moved within the page: the frame is there.
     if (this.#frame) return;
     const src = new URL(this.getAttribute("src") ?? home, location.href);
     const shadow = this.attachShadow({ mode: "closed" });
@@ -55,7 +59,6 @@ class PostilMessenger extends HTMLElement {
     frame.addEventListener("load", () => this.#meet(src.origin));
     this.#frame = frame;
     shadow.append(frame);
-    narrow.addEventListener("change", this.#full);
   }
 
   disconnectedCallback() {
@@ -77,7 +80,7 @@ class PostilMessenger extends HTMLElement {
 
   open() {
     if (this.#port) this.#tell("open");
-    else this.#wanted = true;
+    else this.#wanted = this.#asked = true;
   }
 
   close() {
@@ -114,8 +117,9 @@ class PostilMessenger extends HTMLElement {
     this.#port = port1;
     port1.onmessage = ({ data }) => this.#hear(data);
     const open = this.#wanted ?? this.hasAttribute("open");
-    // Delivered only if the frame still shows our origin.
-    this.#frame.contentWindow.postMessage({ postil: 1, verb: "init", record: this.#record(), open }, origin, [port2]);
+    // Delivered only if the frame still shows our origin. The keyboard goes along if open() was called, and once.
+    this.#frame.contentWindow.postMessage({ postil: 1, verb: "init", record: this.#record(), open, asked: this.#asked }, origin, [port2]);
+    this.#asked = false;
     this.#full();
   }
 
@@ -144,13 +148,24 @@ class PostilMessenger extends HTMLElement {
     }
   }
 
+  /** A token; null when nobody is signed in; `failed` when that could not be found out. */
   async #token() {
+    const url = this.getAttribute("token-url");
     let token = null;
-    try {
-      const answer = await fetch(this.getAttribute("token-url"), { method: "POST", credentials: "same-origin", headers: { Accept: "application/json" } });
-      if (answer.ok) token = (await answer.json()).token;
-    } catch {}
-    this.#tell("token", { token });
+    let failed = false;
+    if (url) {
+      try {
+        const answer = await fetch(url, { method: "POST", credentials: "same-origin", headers: { Accept: "application/json" } });
+        if (answer.ok) token = (await answer.json()).token ?? null;
+        else failed = answer.status !== 401 && answer.status !== 403;
+      } catch {
+        failed = true;
+      }
+    } else if (!this.#warned) {
+      this.#warned = true;
+      console.error("<postil-messenger> has no token-url: nobody can be signed in.");
+    }
+    this.#tell("token", { token, failed });
   }
 }
 
