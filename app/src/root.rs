@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use postil::{
     clock::Timestamp,
     feed::Failure,
-    wire::{Code, EmbedSession, Me},
+    wire::{Code, Me},
 };
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     node::{Element, Node, button, div, el},
     page::Seed,
     parts::states,
-    state::{Clock, Session, Shell, Surface, words},
+    state::{Clock, Session, Shell, Surface},
     widget::panel,
 };
 
@@ -37,6 +37,7 @@ pub fn root(seed: Seed, widget: bool) -> Node {
         surface,
         record: RwSignal::new(seed.record.clone()),
         looking: RwSignal::new(false),
+        attended: RwSignal::new(false),
         polite: RwSignal::new(String::new()),
         assertive: RwSignal::new(String::new()),
     };
@@ -93,7 +94,11 @@ fn state(shell: Shell, seed: Option<Seed>) -> Node {
             plain(shell, div("state fade-in").attr("role", "status").child(el("p", "").child(text)).into())
         }
         Session::Failed(failure) => {
-            plain(shell, states::error(&failure, "Nothing you wrote is lost.", move || identify(shell)))
+            let again = move || {
+                shell.leave(Session::Waiting);
+                identify(shell);
+            };
+            plain(shell, states::error(&failure, "Messages could not be opened.", again))
         }
     }
 }
@@ -122,13 +127,24 @@ fn sign_in() -> Element {
 /// Runs once in the browser: the clock turns local, the person is identified, the page's events are heard.
 fn start(shell: Shell) {
     tick(shell);
-    shell.looking.set(dom::tab_visible());
+    shell.look_up();
     if let Some(document) = dom::document() {
         dom::listen(&document, "visibilitychange", move |_| {
-            shell.looking.set(dom::tab_visible());
+            shell.look_up();
             set_clock(shell);
         });
+        for act in ["pointerdown", "keydown"] {
+            dom::listen(&document, act, move |_| shell.attended.set(true));
+        }
     }
+    dom::effect(move || {
+        shell.session.with(|session| match session {
+            // Boot may know already, or be about to.
+            Session::Waiting => {}
+            Session::In(me) => boot::context(Some(me)),
+            _ => boot::context(None),
+        });
+    });
     tabs::listen(shell);
     boot::listen(shell);
     if shell.session.with_untracked(|session| *session == Session::Waiting) {
@@ -149,12 +165,13 @@ fn tick(shell: Shell) {
 fn identify(shell: Shell) {
     dom::spawn(async move {
         let session = if shell.surface == Surface::Embedded {
-            match boot::session().await.and_then(|text| serde_json::from_str::<EmbedSession>(&text).ok()) {
-                Some(embedded) => {
+            match boot::session().await {
+                Ok(Some(embedded)) => {
                     api::set_bearer(Some(embedded.session_token));
                     Session::In(Box::new(embedded.me))
                 }
-                None => Session::SignedOut,
+                Ok(None) => Session::SignedOut,
+                Err(failure) => Session::Failed(failure),
             }
         } else {
             match api::call::<Me>(shell, None, Call::get("/me")).await {
@@ -163,9 +180,6 @@ fn identify(shell: Shell) {
                 Err(failure) => Session::Failed(failure),
             }
         };
-        if let Session::Failed(failure) = &session {
-            shell.assertive.set(words::failure(failure));
-        }
         shell.session.set(session);
     });
 }

@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use leptos::prelude::*;
 use postil::{
     feed::Failure,
-    ids::CompanyId,
-    wire::{Code, EmbedSession, Problem},
+    ids::{CompanyId, UserId},
+    wire::{Code, Problem},
 };
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
@@ -14,7 +14,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, RequestCredentials, RequestInit, Response};
 
 use super::{boot, dom};
-use crate::state::{Session, Shell, Surface, company_name};
+use crate::state::{Session, Shell, Surface, company_name, context};
 
 /// A request that takes longer has failed: whether the server did what was asked is unknown.
 const TIMEOUT_MS: i32 = 20_000;
@@ -95,12 +95,33 @@ pub async fn call<T: DeserializeOwned>(shell: Shell, company: Option<CompanyId>,
 }
 
 async fn text(shell: Shell, company: Option<CompanyId>, call: Call) -> Result<String, Failure> {
+    let who = || shell.session.try_with_untracked(signed_in).flatten();
+    let (asked_by, bearer) = (who(), BEARER.with_borrow(Clone::clone));
     let mut answer = once(company, &call).await;
     if is(&answer, Code::Unauthenticated) && shell.surface == Surface::Embedded {
         // A working day is over: the host mints a new token, the person notices nothing.
-        if let Some(fresh) = boot::renew().await.and_then(|text| serde_json::from_str::<EmbedSession>(&text).ok()) {
-            set_bearer(Some(fresh.session_token));
-            answer = once(company, &call).await;
+        match boot::renew(bearer.as_deref()).await {
+            Ok(Some(fresh)) if asked_by == Some(context(&fresh.me)) => {
+                set_bearer(Some(fresh.session_token));
+                answer = once(company, &call).await;
+            }
+            Ok(Some(fresh)) => {
+                // The host signs for somebody else by now. What the former person asked for is not done in the other's name:
+                // everything of theirs goes first, then comes the new session.
+                if asked_by.is_some() && who() == asked_by {
+                    shell.leave(Session::Waiting);
+                    dom::after(0, move || {
+                        set_bearer(Some(fresh.session_token));
+                        shell.session.set(Session::In(Box::new(fresh.me)));
+                    });
+                }
+                return Err(Failure::Network);
+            }
+            // Nobody is signed in at the host, or the server refuses its word.
+            Ok(None) => {}
+            Err(Failure::Problem(problem)) if matches!(problem.status, 401 | 403) => {}
+            // It is not known whether anybody is: the request failed, the session is not over.
+            Err(failure) => return Err(failure),
         }
     }
     // An answer of a company that was left says nothing about the present one.
@@ -118,6 +139,13 @@ async fn text(shell: Shell, company: Option<CompanyId>, call: Call) -> Result<St
         }
     }
     answer
+}
+
+fn signed_in(session: &Session) -> Option<(UserId, CompanyId, u32)> {
+    match session {
+        Session::In(me) => Some(context(me)),
+        _ => None,
+    }
 }
 
 fn is(answer: &Result<String, Failure>, code: Code) -> bool {

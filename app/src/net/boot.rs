@@ -4,7 +4,11 @@
 
 use js_sys::{Function, Promise, Reflect};
 use leptos::prelude::*;
-use postil::domain::RecordKey;
+use postil::{
+    domain::RecordKey,
+    feed::Failure,
+    wire::{EmbedSession, Me},
+};
 use serde::Deserialize;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -18,19 +22,41 @@ fn call(name: &str, arguments: &[JsValue]) -> Option<JsValue> {
     function.apply(&boot, &arguments.iter().collect()).ok()
 }
 
-async fn wait(name: &str) -> Option<String> {
-    let promise: Promise = call(name, &[])?.dyn_into().ok()?;
-    JsFuture::from(promise).await.ok()?.as_string()
+async fn wait(name: &str, arguments: &[JsValue]) -> Result<Option<EmbedSession>, Failure> {
+    let promise: Promise = call(name, arguments).and_then(|value| value.dyn_into().ok()).ok_or(Failure::Network)?;
+    match JsFuture::from(promise).await {
+        Ok(known) => match known.as_string() {
+            Some(text) => serde_json::from_str(&text).map(Some).map_err(|_| Failure::Network),
+            None => Ok(None),
+        },
+        Err(problem) => {
+            let problem = problem.as_string().and_then(|text| serde_json::from_str(&text).ok());
+            Err(problem.map_or(Failure::Network, Failure::Problem))
+        }
+    }
 }
 
-/// The embedded session, as the JSON of `wire::EmbedSession`, once the host's token was exchanged; ends boot's own socket.
-pub async fn session() -> Option<String> {
-    wait("session").await
+/// The embedded session, once the host's token was exchanged; `None` when the host says that nobody is signed in.
+///
+/// # Errors
+/// The server's refusal of the token, or [`Failure::Network`] when host or server did not answer. Not remembered: asking
+/// again tries again.
+pub async fn session() -> Result<Option<EmbedSession>, Failure> {
+    wait("session", &[]).await
 }
 
-/// A new session from a new token of the host.
-pub async fn renew() -> Option<String> {
-    wait("renew").await
+/// A session from a new token of the host, in place of the one with the token `stale`. Asked for by several at once, it
+/// is one and the same.
+///
+/// # Errors
+/// As of [`session`].
+pub async fn renew(stale: Option<&str>) -> Result<Option<EmbedSession>, Failure> {
+    wait("renew", &[stale.map_or(JsValue::NULL, JsValue::from_str)]).await
+}
+
+/// Tells who is signed in now, or that nobody is: launcher, title and what boot remembers are theirs from then on.
+pub fn context(me: Option<&Me>) {
+    call("context", &[JsValue::from_str(&serde_json::to_string(&me).unwrap_or_default())]);
 }
 
 /// What the launcher and the host show: unread messages.
@@ -52,7 +78,7 @@ pub fn navigate(record: &RecordKey, url: Option<&str>) {
 #[derive(Deserialize)]
 #[serde(tag = "verb", rename_all = "lowercase")]
 enum Verb {
-    Open,
+    Open { focus: bool },
     Close,
     Context { record: Option<RecordKey> },
 }
@@ -63,11 +89,15 @@ pub fn listen(shell: Shell) {
     dom::listen(&window, "postil-host", move |event| {
         let text = event.dyn_ref::<web_sys::CustomEvent>().and_then(|event| event.detail().as_string());
         match text.and_then(|text| serde_json::from_str::<Verb>(&text).ok()) {
-            Some(Verb::Open) => {
-                shell.looking.set(dom::tab_visible());
-                dom::focus_soon(".panel textarea, .panel .row, .panel button");
+            Some(Verb::Open { focus }) => {
+                shell.look_up();
+                // A widget that is restored leaves the keyboard where it is: in a form of the host, perhaps.
+                if focus {
+                    shell.attended.set(true);
+                    dom::focus_soon(".panel textarea, .panel .row, .panel button");
+                }
             }
-            Some(Verb::Close) => shell.looking.set(false),
+            Some(Verb::Close) => shell.look_up(),
             Some(Verb::Context { record }) => shell.record.set(record),
             None => {}
         }

@@ -129,13 +129,25 @@ pub fn find_all(root: &Element, selector: &str) -> Vec<HtmlElement> {
     (0..list.length()).filter_map(|at| list.item(at)?.dyn_into().ok()).collect()
 }
 
-/// Gives the focus to the first element that fits, once what changes now is on screen.
-pub fn focus_soon(selector: &'static str) {
+/// Gives the focus to what fits the first of these selectors that anything fits, once what changes now is on screen.
+pub fn focus_soon(selectors: &'static str) {
     after(0, move || {
-        if let Some(element) = find(selector) {
+        if let Some(element) = selectors.split(", ").find_map(find) {
             let _ = element.focus();
         }
     });
+}
+
+/// Whether the keyboard is in this document, not in the page around it or in another window.
+#[must_use]
+pub fn has_keyboard() -> bool {
+    document().is_some_and(|document| document.has_focus().unwrap_or(false))
+}
+
+/// Whether the panel is on screen: always on the full page, and in a widget that is open.
+#[must_use]
+pub fn panel_open() -> bool {
+    find("html.is-collapsed").is_none()
 }
 
 /// Gives the focus to the first element that fits, if what changes now takes it away from everything: it must not fall to

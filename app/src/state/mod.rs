@@ -16,8 +16,11 @@ use leptos::prelude::*;
 use postil::{
     domain::RecordKey,
     feed::Failure,
+    ids::{CompanyId, UserId},
     wire::{CompanyMembership, Me},
 };
+
+use crate::net::dom;
 
 pub use clock::Clock;
 pub use scope::{Scope, Ui};
@@ -70,6 +73,8 @@ pub struct Shell {
     pub record: RwSignal<Option<RecordKey>>,
     /// Whether the person is looking: the tab is visible and the panel open.
     pub looking: RwSignal<bool>,
+    /// Whether the person has done anything here yet. Before that, nothing takes the keyboard.
+    pub attended: RwSignal<bool>,
     /// Said by screen readers at the next pause.
     pub polite: RwSignal<String>,
     /// Said by screen readers at once.
@@ -81,7 +86,7 @@ impl Shell {
     #[must_use]
     pub fn session_key(self) -> u64 {
         self.session.with(|session| match session {
-            Session::In(me) => keyed::key(&(me.company_id, me.context_epoch)),
+            Session::In(me) => keyed::key(&context(me)),
             Session::Waiting => 0,
             Session::SignedOut => 1,
             Session::Revoked(_) => 2,
@@ -91,10 +96,27 @@ impl Shell {
         })
     }
 
+    /// Sees anew whether the person is looking.
+    pub fn look_up(self) {
+        self.looking.set(dom::tab_visible() && dom::panel_open());
+    }
+
+    /// Whether what is shown may take the keyboard: the person is here, and it is here already.
+    #[must_use]
+    pub fn may_focus(self) -> bool {
+        self.attended.get_untracked() && dom::has_keyboard()
+    }
+
     /// Ends what is shown.
     pub fn leave(self, session: Session) {
         self.session.set(session);
     }
+}
+
+/// What everything that is shown and cached belongs to.
+#[must_use]
+pub fn context(me: &Me) -> (UserId, CompanyId, u32) {
+    (me.id, me.company_id, me.context_epoch)
 }
 
 /// The company that the session is in.
@@ -113,4 +135,27 @@ pub fn company_name(me: &Me) -> String {
 #[must_use]
 pub fn hue_class(hue: u16) -> String {
     format!("hue-{}", (hue + 7) / 15 % 24)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn me(user: u32, company: u32, epoch: u32) -> Me {
+        serde_json::from_value(serde_json::json!({
+            "id": format!("usr_{user:032x}"), "name": "Ann", "email": "ann@acme.example", "locale": "en", "timeZone": "UTC",
+            "sessionId": format!("ses_{:032x}", 9), "sessionKind": "embed",
+            "companyId": format!("cmp_{company:032x}"), "contextEpoch": epoch, "companies": [],
+        }))
+        .expect("what the server answers")
+    }
+
+    #[test]
+    fn what_is_shown_belongs_to_one_person_in_one_company_and_epoch() {
+        let of = |user, company, epoch| context(&me(user, company, epoch));
+        assert_eq!(of(1, 1, 0), of(1, 1, 0));
+        for other in [of(2, 1, 0), of(1, 2, 0), of(1, 1, 1)] {
+            assert_ne!(of(1, 1, 0), other);
+        }
+    }
 }

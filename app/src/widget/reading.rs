@@ -23,6 +23,7 @@ pub fn look(scope: Scope, id: ConversationId, node: Slot, seen: StoredValue<Vec<
         return;
     }
     let frame = log.get_bounding_client_rect();
+    let frame = (frame.top(), frame.bottom());
     let to = seen.try_update_value(|seen| {
         let mut unseen = i64::MAX;
         let mut shown = Vec::new();
@@ -34,9 +35,7 @@ pub fn look(scope: Scope, id: ConversationId, node: Slot, seen: StoredValue<Vec<
             };
             if !seen.contains(&seq) {
                 let place = message.get_bounding_client_rect();
-                let (top, bottom) = (place.top().max(frame.top()), place.bottom().min(frame.bottom()));
-                // A long message counts once half a screen of it was there.
-                if bottom - top >= (place.height() * 0.6).min(frame.height() * 0.5) {
+                if is_seen((place.top(), place.bottom()), frame) {
                     seen.push(seq);
                 } else {
                     unseen = unseen.min(seq);
@@ -49,5 +48,34 @@ pub fn look(scope: Scope, id: ConversationId, node: Slot, seen: StoredValue<Vec<
     });
     if let Some(Some(seq)) = to {
         scope.apply(Input::MarkRead { conversation: id, seq });
+    }
+}
+
+/// Whether enough of what lies from `place.0` to `place.1` is inside the frame.
+fn is_seen(place: (f64, f64), frame: (f64, f64)) -> bool {
+    let (height, screen) = (place.1 - place.0, frame.1 - frame.0);
+    let shown = place.1.min(frame.1) - place.0.max(frame.0);
+    // What is not laid out, as in a collapsed widget, has no height and is seen by nobody. A long message counts once half
+    // a screen of it was there.
+    height > 0.0 && screen > 0.0 && shown >= (height * 0.6).min(screen * 0.5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_seen_where_nothing_is_laid_out() {
+        assert!(!is_seen((0.0, 0.0), (0.0, 0.0)), "a collapsed widget");
+        assert!(!is_seen((0.0, 0.0), (0.0, 400.0)), "a folded thread");
+        assert!(!is_seen((0.0, 40.0), (0.0, 0.0)));
+    }
+
+    #[test]
+    fn a_message_is_seen_once_most_of_it_is_in_the_frame() {
+        assert!(is_seen((100.0, 140.0), (0.0, 400.0)));
+        assert!(!is_seen((380.0, 480.0), (0.0, 400.0)), "its first fifth");
+        assert!(is_seen((-900.0, 210.0), (0.0, 400.0)), "half a screen of a long one");
+        assert!(!is_seen((500.0, 540.0), (0.0, 400.0)));
     }
 }

@@ -97,7 +97,7 @@ pub fn talk(scope: Scope, id: ConversationId) -> Node {
     });
     dom::effect(move || {
         // Opened by the person: the focus goes where they will write, except on touch, where that would raise the keyboard.
-        if scope.shell.looking.get_untracked() && dom::has_fine_pointer() {
+        if scope.shell.may_focus() && dom::has_fine_pointer() {
             dom::focus_soon(".composer textarea");
         }
     });
