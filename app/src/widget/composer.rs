@@ -290,12 +290,14 @@ fn begin(editor: Editor) {
     };
     let typed = text.get_untracked();
     editor.ready.set(true);
-    match (kept.is_empty(), typed.is_empty()) {
-        (true, true) => {}
-        (false, true) => text.set(kept),
-        (true, false) => editor.write(typed),
-        // Typed while the page was loading, before the draft was there: neither is lost.
-        (false, false) => editor.write(format!("{kept}\n{typed}")),
+    // The same: a browser that fills forms in again has put the draft there.
+    if kept != typed {
+        match (kept.is_empty(), typed.is_empty()) {
+            (_, true) => text.set(kept),
+            (true, false) => editor.write(typed),
+            // Typed while the page was loading, before the draft was there: neither is lost.
+            (false, false) => editor.write(format!("{kept}\n{typed}")),
+        }
     }
     if target != Target::New {
         dom::after(0, move || {
