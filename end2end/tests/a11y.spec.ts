@@ -97,6 +97,7 @@ test('the focus stays with what one was at', async ({ people }) => {
   const text = fresh('Soon gone');
   await elise.writes(text);
   await elise.sees(text);
+  await expect(elise.message(text)).toHaveAttribute('id', /^m-msg_/);
   const article = elise.page.locator(`#${await elise.message(text).getAttribute('id')}`);
   await elise.acts(text, 'Delete');
   await elise.view.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
