@@ -63,19 +63,49 @@ test('a switch of company leaves nothing of the old one, not even an answer that
   release();
   await elise.opens('Month-end close');
 
-  // The document, the storages, and what the page still holds in memory.
+  // The document, its title, and the storages.
   const traces = ['eleven percent', 'Nordwerk account, in-house', '大阪デスク'];
-  const document = await elise.page.content();
-  const stored = await elise.page.evaluate(() => JSON.stringify({ ...localStorage }) + JSON.stringify({ ...sessionStorage }));
-  for (const trace of traces) {
-    expect(document, 'the document').not.toContain(trace);
-    expect(stored, 'the storages').not.toContain(trace);
-  }
+  const holdsNothing = async () => {
+    const document = await elise.page.content();
+    const stored = await elise.page.evaluate(() => JSON.stringify({ ...localStorage }) + JSON.stringify({ ...sessionStorage }));
+    for (const trace of traces) {
+      expect(document, 'the document').not.toContain(trace);
+      expect(stored, 'the storages').not.toContain(trace);
+    }
+    await expect(elise.page).toHaveTitle(/^(\(\d+\+?\) )?Messages · Nordwerk Industries$/);
+  };
+  await holdsNothing();
   await elise.page.unrouteAll({ behavior: 'ignoreErrors' });
-  // Going back does not bring it back.
+  // Going back does not bring it back: first to the list, then to the address of a conversation of the old company.
+  await elise.page.goBack();
+  await expect(elise.log).toHaveCount(0);
+  const answer = elise.page.waitForResponse(/\/api\/v1\/conversations\/cnv_/);
+  await elise.page.goBack();
+  expect((await answer).status()).toBe(404);
+  await expect(elise.view.getByText('Choose a conversation')).toBeVisible();
+  await holdsNothing();
   const me = await elise.page.request.get(`${URL_BASE}/api/v1/me`, { headers: { 'X-Postil-Company': COMPANY.alba } });
   expect(me.status()).toBe(409);
   elise.noComplaints();
+});
+
+test('a switch of company leaves nothing of the old one in the memory of its scripts', async ({ people }) => {
+  const elise = await people.atDesk('elise.fournier@alba.example');
+  // What the page itself brought, and no test ever says to it.
+  await elise.page.reload();
+  const seed = await (await elise.page.request.get(`${URL_BASE}/messages`)).text();
+  const inbox: { last?: { text: string } }[] = JSON.parse(seed.match(/id="postil-seed">(.*?)<\/script>/s)![1]).inbox.items;
+  const texts = inbox.map((row) => row.last?.text ?? '').filter((text) => text.length > 20);
+  expect(texts.length).toBeGreaterThan(0);
+  await elise.switches('Nordwerk Industries');
+
+  const devtools = await elise.page.context().newCDPSession(elise.page);
+  let heap = '';
+  devtools.on('HeapProfiler.addHeapSnapshotChunk', ({ chunk }) => (heap += chunk));
+  await devtools.send('HeapProfiler.collectGarbage');
+  await devtools.send('HeapProfiler.takeHeapSnapshot', { reportProgress: false });
+  const held: string[] = JSON.parse(heap).strings;
+  for (const text of texts) expect(held.filter((one) => one.includes(text))).toEqual([]);
 });
 
 test('presence follows a tab being opened and closed', async ({ people }) => {
