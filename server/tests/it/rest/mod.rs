@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod embed;
+mod pages;
 mod replay;
 mod sweep;
 mod trips;

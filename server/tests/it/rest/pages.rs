@@ -1,0 +1,142 @@
+//! What lies beside the API: rendered pages, health, the demo. Who gets which, and that a page tells no more than the API.
+
+use crate::harness::{Actor, Client, Scene, Server, eventually, fresh_id, in_a_house, server::conversation_id};
+
+/// Every path outside `/api/v1`; `{}` is a conversation.
+const PAGES: [&str; 5] = ["/sign-in", "/messages", "/messages/{}", "/widget", "/widget?embed=1"];
+
+/// A page as a browser gets it.
+struct Got {
+    status: u16,
+    location: String,
+    policy: String,
+    cookies: usize,
+    html: String,
+}
+
+async fn get(client: &Client, path: &str) -> Got {
+    // Redirects are the answer, not followed.
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let mut request = http.get(format!("{}{path}", client.base));
+    if let Some(token) = &client.token {
+        request = request.header("cookie", format!("postil={token}"));
+    }
+    let response = request.send().await.unwrap();
+    let header =
+        |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    Got {
+        status: response.status().as_u16(),
+        location: header("location"),
+        policy: header("content-security-policy"),
+        cookies: response.headers().get_all("set-cookie").iter().count(),
+        html: response.text().await.unwrap(),
+    }
+}
+
+/// Without what names this one answer: the id asked for, the nonce, the server's time.
+fn comparable(html: &str, id: &str) -> String {
+    let mut html = html.replace(id, "ID");
+    for begin in ["nonce=\"", "\"now\":\""] {
+        if let Some(at) = html.find(begin).map(|at| at + begin.len()) {
+            let end = html[at..].find('"').map_or(html.len(), |end| at + end);
+            html.replace_range(at..end, "");
+        }
+    }
+    html
+}
+
+async fn talks_about(scene: &Scene, of: &Actor) -> String {
+    let secret = format!("A word for the few {}", fresh_id());
+    of.writes(scene.invoice_talk, &secret).await;
+    secret
+}
+
+#[test]
+fn a_page_shows_what_the_api_would_and_to_nobody_else() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let secret = talks_about(&scene, &scene.anna).await;
+        let id = conversation_id(scene.invoice_talk);
+        let path = format!("/messages/{id}");
+        let anna = server.admits(&scene.anna).await;
+        let seen = get(&anna, &path).await;
+        assert_eq!(seen.status, 200);
+        assert!(seen.html.contains(&secret), "who may see it reads it before any script runs");
+        // Nobody: to the door, and nothing on the way.
+        for page in PAGES {
+            let page = page.replace("{}", &id);
+            let got = get(&server.nobody(), &page).await;
+            assert!(!got.html.contains(&secret) && !got.html.contains("Nordwind"), "{page}");
+            assert!(got.status == 200 || got.location.starts_with("/sign-in"), "{page}: {}", got.status);
+        }
+        // A colleague who may not see the record, a guest, and someone of the other company.
+        for who in [&scene.ben, &scene.eva, &scene.sven] {
+            let client = server.admits(who).await;
+            for page in PAGES {
+                assert!(!get(&client, &page.replace("{}", &id)).await.html.contains(&secret), "{page}");
+            }
+            let (hidden, missing) = (get(&client, &path).await, {
+                let other = conversation_id(fresh_id());
+                let got = get(&client, &format!("/messages/{other}")).await;
+                Got { html: comparable(&got.html, &other), ..got }
+            });
+            assert_eq!(hidden.status, missing.status, "hidden equals missing");
+            let hidden = comparable(&hidden.html, &id);
+            let differs = hidden.bytes().zip(missing.html.bytes()).position(|(a, b)| a != b).unwrap_or(0);
+            let around = differs.saturating_sub(60)..(differs + 120).min(hidden.len());
+            assert!(hidden == missing.html, "not byte for byte: {:?}", hidden.get(around));
+        }
+        // Revoked: like nobody, from the next request on.
+        scene
+            .nordwind
+            .arranges(&format!("UPDATE memberships SET status = 'deactivated' WHERE user_id = '{}'", scene.anna.id))
+            .await;
+        let gone = get(&anna, &path).await;
+        assert!(!gone.html.contains(&secret));
+        assert!(gone.location.starts_with("/sign-in"), "{}", gone.status);
+    });
+}
+
+#[test]
+fn an_embedded_widget_ignores_the_cookie_and_only_allowed_pages_frame_it() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        scene
+            .nordwind
+            .arranges("UPDATE companies SET embed_origins = ARRAY['https://erp.example', '*; script-src *']")
+            .await;
+        let anna = server.admits(&scene.anna).await;
+        let company = crate::harness::server::company_id(scene.nordwind.id);
+        // The host chose who is signed in; a cookie that the browser happens to have is somebody else's word.
+        let embedded = get(&anna, &format!("/widget?embed=1&company={company}")).await;
+        assert!(!embedded.html.contains("Anna") && !embedded.html.contains("Hello"), "{}", embedded.html);
+        assert!(embedded.policy.contains("frame-ancestors https://erp.example"), "{}", embedded.policy);
+        assert!(!embedded.policy.contains('*'), "what is no origin opens nothing: {}", embedded.policy);
+        for path in ["/messages", "/sign-in", "/widget", "/widget?company=cmp_0198000000007000800000000000002a"] {
+            let got = get(&anna, path).await;
+            assert!(got.policy.contains("frame-ancestors 'none'"), "{path}: {}", got.policy);
+            assert!(got.policy.contains("default-src 'none'"), "{path}: {}", got.policy);
+            assert_eq!(got.cookies, 0, "{path}: reading a page sets no cookie");
+        }
+    });
+}
+
+#[test]
+fn without_the_demo_there_is_none_and_health_tells_no_secrets() {
+    in_a_house(async |house| {
+        let server = Server::start(house).await;
+        let nobody = server.nobody();
+        for path in ["/demo", "/demo/nordwerk/transaction/INV-2026-00417?as=elise", "/demo/token", "/nothing"] {
+            assert_eq!(get(&nobody, path).await.status, 404, "{path}");
+        }
+        assert_eq!(get(&nobody, "/health/live").await.status, 204);
+        let ready = serde_json::json!({ "ready": true, "database": true, "redis": true });
+        eventually("health", async || {
+            let told: serde_json::Value = serde_json::from_str(&get(&nobody, "/health/ready").await.html).unwrap();
+            (told == ready).then_some(())
+        })
+        .await;
+    });
+}
