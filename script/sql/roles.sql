@@ -60,6 +60,10 @@ ALTER ROLE postil_app SET idle_in_transaction_session_timeout = '10s';
 ALTER ROLE postil_worker SET statement_timeout = '5min';
 ALTER ROLE postil_worker SET lock_timeout = '5s';
 ALTER ROLE postil_worker SET idle_in_transaction_session_timeout = '1min';
+-- Every query here is written to have one good plan for all its parameters (docs/reference/explain). By default PostgreSQL
+-- plans the first five calls anew on every connection: a connection's first sends took 13 ms each instead of 3.
+ALTER ROLE postil_app SET plan_cache_mode = 'force_generic_plan';
+ALTER ROLE postil_worker SET plan_cache_mode = 'force_generic_plan';
 -- A migration that can't get its lock must not queue the whole application behind it.
 ALTER ROLE postil_migrator SET lock_timeout = '5s';
 
