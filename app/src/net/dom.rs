@@ -116,6 +116,28 @@ pub fn listen(target: &web_sys::EventTarget, name: &'static str, heard: impl FnM
     });
 }
 
+/// Watches the sizes of elements for as long as it lives.
+struct Sizes {
+    observer: web_sys::ResizeObserver,
+    _closure: Closure<dyn FnMut()>,
+}
+
+impl Drop for Sizes {
+    fn drop(&mut self) {
+        self.observer.disconnect();
+    }
+}
+
+/// Runs `changed` when one of these elements has another size, until the current owner is dropped.
+pub fn on_resize(elements: &[Element], changed: impl FnMut() + 'static) {
+    let closure = Closure::wrap(Box::new(changed) as Box<dyn FnMut()>);
+    let Ok(observer) = web_sys::ResizeObserver::new(closure.as_ref().unchecked_ref()) else { return };
+    for element in elements {
+        observer.observe(element);
+    }
+    StoredValue::new_local(Sizes { observer, _closure: closure });
+}
+
 /// The first element that fits.
 #[must_use]
 pub fn find(selector: &str) -> Option<HtmlElement> {

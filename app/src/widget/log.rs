@@ -61,6 +61,17 @@ pub fn log(scope: Scope, id: ConversationId) -> Node {
     let seen = StoredValue::new(Vec::<i64>::new());
     let look = move || reading::look(scope, id, node, seen);
 
+    // Chips that learn their names, a composer that grows, a banner: who reads the end goes on reading the end.
+    dom::effect(move || {
+        let Some(log) = dom::held::<web_sys::Element>(node) else { return };
+        let parts: Vec<web_sys::Element> =
+            [Some(log.clone()), log.first_element_child()].into_iter().flatten().collect();
+        dom::on_resize(&parts, move || {
+            if following.try_get_untracked() == Some(true) {
+                to_end(node);
+            }
+        });
+    });
     let mut before = None;
     dom::effect(move || {
         let rows = scope.with(|feed| current(scope, id, feed));

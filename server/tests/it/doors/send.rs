@@ -378,7 +378,7 @@ fn who_may_only_answer_about_a_record_begins_nothing_there_by_naming_another() {
         policy.rules.push(Rule {
             id: "ben-answers".to_owned(),
             effect: Effect::Allow,
-            roles: Default::default(),
+            roles: BTreeSet::new(),
             users: [UserId::from_uuid(scene.ben.id)].into(),
             actions: [Action::ThreadRead, Action::MessageRead, Action::MessageReply].into(),
             scope: Scope::Record { record: format!("{}/{}", scene.invoice.kind, scene.invoice.id).parse().unwrap() },
