@@ -241,7 +241,7 @@ fn functions_with_their_owners_rights_have_a_fixed_search_path_and_an_owner_that
             &house.owner,
             "SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
              WHERE p.prosecdef AND n.nspname IN ('public', 'app', 'auth')
-             AND NOT coalesce(p.proconfig, '{}') && ARRAY['search_path=pg_catalog, public', 'search_path=pg_catalog']",
+             AND NOT coalesce(p.proconfig, '{}') && ARRAY['search_path=pg_catalog, public, pg_temp', 'search_path=pg_catalog, pg_temp']",
         )
         .await;
         assert_none("SECURITY DEFINER without a fixed search_path", &loose);

@@ -2,8 +2,11 @@
 //! the Rust code. Each test is one thing that they may not get.
 
 mod context;
+mod leaks;
 mod oracles;
+mod pool;
 mod privileges;
+mod shadows;
 mod threads;
 mod writes;
 

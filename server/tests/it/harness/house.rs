@@ -3,6 +3,9 @@
 //! The template's name carries a hash of everything that made it (migrations, fixtures, the code of migrate and seed),
 //! so a change of any of them makes a new one. An advisory lock lets one process build it while the others wait.
 //! A test's database is dropped when the test ends, however it ends; what a killed run left is swept by the next.
+//!
+//! `POSTIL_TEST_MUTATION` holds SQL that is run on the template once it is made: `cargo xtask mutate` takes one wall down
+//! with it and expects some test to fail.
 
 use std::{
     any::Any,
@@ -30,6 +33,8 @@ const TEMPLATE_PREFIX: &str = "postil_tt_";
 const HOUSE_PREFIX: &str = "postil_t_";
 /// Templates of other sources that are older than this are dropped: nobody's run takes that long.
 const TEMPLATE_KEPT_S: i64 = 3_600;
+/// The setting with SQL that spoils the template, so that tests can be seen to fail.
+const MUTATION: &str = "POSTIL_TEST_MUTATION";
 const CONNECTIONS_MAX: u32 = 16;
 const PARTING_STEP: Duration = Duration::from_millis(20);
 const PARTING_STEPS: u32 = 250;
@@ -162,7 +167,8 @@ async fn template() -> String {
     if let Some(name) = TEMPLATE.get() {
         return name.clone();
     }
-    let name = format!("{TEMPLATE_PREFIX}{:016x}", hash_of_sources());
+    let mutation = setting_or(MUTATION, "");
+    let name = format!("{TEMPLATE_PREFIX}{:016x}", hash_of_sources(&mutation));
     let mut admin = admin().await;
     run(&mut admin, format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).await;
     let made: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
@@ -177,7 +183,7 @@ async fn template() -> String {
         run(&mut admin, format!("DROP DATABASE IF EXISTS {raw}")).await;
         run(&mut admin, format!("CREATE DATABASE {raw} TEMPLATE template0 ENCODING 'UTF8'")).await;
         only_our_roles_connect(&mut admin, &raw).await;
-        furnish(&raw).await;
+        furnish(&raw, mutation).await;
         run(&mut admin, format!("COMMENT ON DATABASE {raw} IS '{}'", super::now().unix_timestamp())).await;
         run(&mut admin, format!("ALTER DATABASE {raw} RENAME TO {name}")).await;
     }
@@ -186,7 +192,7 @@ async fn template() -> String {
     name
 }
 
-async fn furnish(name: &str) {
+async fn furnish(name: &str, mutation: String) {
     let mut owner = options("DATABASE_URL").database(name).connect().await.unwrap();
     run(&mut owner, "ALTER SCHEMA public OWNER TO postil_owner".to_owned()).await;
     run(&mut owner, "REVOKE ALL ON SCHEMA public FROM PUBLIC".to_owned()).await;
@@ -197,6 +203,9 @@ async fn furnish(name: &str) {
     .await;
     let migrator = Migrator::new(repo("migrations").as_path()).await.unwrap();
     migrator.run(&mut owner).await.unwrap_or_else(|error| panic!("the migrations failed: {error}"));
+    if !mutation.is_empty() {
+        run(&mut owner, mutation).await;
+    }
     owner.close().await.unwrap();
 }
 
@@ -228,8 +237,9 @@ pub fn repo(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace").join(path)
 }
 
-fn hash_of_sources() -> u64 {
+fn hash_of_sources(mutation: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
+    mutation.hash(&mut hasher);
     for place in [
         "migrations",
         "fixtures",
