@@ -293,3 +293,19 @@ test('sign-in names the field that is wrong and goes there', async ({ browser })
   await expect(page.getByLabel('Password')).toBeFocused();
   await context.close();
 });
+
+test('a click before the page has woken up is done when it has', async ({ people }) => {
+  const miriam = await people.atDesk('miriam.adler@nordwerk.example');
+  let wake: () => void = () => {};
+  const woken = new Promise<void>((resolve) => (wake = resolve));
+  await miriam.page.route('**/*.wasm', async (route) => {
+    await woken;
+    await route.continue();
+  });
+  await miriam.page.reload();
+  await miriam.view.getByTestId('company').click();
+  const dialog = miriam.view.getByRole('dialog');
+  await expect(dialog).toHaveCount(0);
+  wake();
+  await expect(dialog).toContainText(/Nothing from .* is loaded/);
+});

@@ -447,7 +447,15 @@ async function begin() {
 }
 
 if (page === "messages") {
-  load().catch(() => {
+  // The server's page looks alive before it is: the last click on a button until then is done as soon as somebody listens.
+  let early;
+  const note = ({ target }) => (early = target.closest("button"));
+  addEventListener("click", note, true);
+  const listening = () => {
+    removeEventListener("click", note, true);
+    if (early?.isConnected && !early.disabled) early.click();
+  };
+  load().then(listening, () => {
     const [strip, reload] = [document.createElement("div"), document.createElement("button")];
     strip.className = "strip error";
     strip.setAttribute("role", "alert");
@@ -460,6 +468,8 @@ if (page === "messages") {
   });
 } else {
   button.addEventListener("click", () => show("person"));
+  // Rendered disabled: a click that nobody hears must not look like one.
+  button.disabled = false;
   for (const wish of ["pointerenter", "focus", "touchstart"]) button.addEventListener(wish, hint, { passive: true });
   addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !event.isComposing && event.keyCode !== 229 && !event.defaultPrevented && isOpen() && !document.querySelector("dialog[open]")) hide();

@@ -26,6 +26,8 @@ pub fn launcher(hue: &str, state: Option<wire::Launcher>) -> Node {
         .attr("type", "button")
         .label(name)
         .attr("aria-expanded", "false")
+        // Until the boot module listens.
+        .attr("disabled", "")
         .test_id("launcher")
         .child(span("launcher-mark").child(icon::mark()))
         .child(span("launcher-faces").children(faces))
