@@ -168,7 +168,8 @@ async fn template() -> String {
         return name.clone();
     }
     let mutation = setting_or(MUTATION, "");
-    let name = format!("{TEMPLATE_PREFIX}{:016x}", hash_of_sources(&mutation));
+    let spoiled = if mutation.is_empty() { "" } else { "_spoiled" };
+    let name = format!("{TEMPLATE_PREFIX}{:016x}{spoiled}", hash_of_sources(&mutation));
     let mut admin = admin().await;
     run(&mut admin, format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).await;
     let made: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
@@ -204,7 +205,9 @@ async fn furnish(name: &str, mutation: String) {
     let migrator = Migrator::new(repo("migrations").as_path()).await.unwrap();
     migrator.run(&mut owner).await.unwrap_or_else(|error| panic!("the migrations failed: {error}"));
     if !mutation.is_empty() {
-        run(&mut owner, mutation).await;
+        // In these words: `cargo xtask mutate` must not take this failure for a test's.
+        let applied = owner.execute(AssertSqlSafe(mutation)).await;
+        applied.unwrap_or_else(|error| panic!("the mutation does not apply: {error}"));
     }
     owner.close().await.unwrap();
 }
