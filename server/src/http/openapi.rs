@@ -1,7 +1,10 @@
 //! The OpenAPI 3.1 document, written from the table and the types. Served at `/api/v1/openapi.json`, printed by
 //! `postil openapi`, committed as `docs/reference/openapi.json`.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use postil::{
     ids::CompanyId,
@@ -35,7 +38,7 @@ pub fn text() -> &'static str {
     &TEXT
 }
 
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("session", "Signing in, the person's own view, the company at hand."),
     ("conversations", "Conversations that the viewer may see."),
     ("messages", "Messages, threads, replies."),
@@ -43,6 +46,7 @@ const TAGS: [(&str, &str); 8] = [
     ("people", "Colleagues and who is there."),
     ("embedding", "What the widget and its host use."),
     ("realtime", "The socket."),
+    ("administration", "What a company's administrators do and see."),
     ("meta", "About the API itself."),
 ];
 
@@ -52,8 +56,9 @@ fn write() -> Value {
     schemas.subschema_for::<Problem>();
     let company = schemas.subschema_for::<CompanyId>().to_value();
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    let mut alone = BTreeSet::new();
     for route in table::table() {
-        let operation = operation(route, &mut schemas);
+        let operation = operation(route, &mut schemas, &mut alone);
         paths.entry(route.path()).or_default().insert(route.method().as_str().to_ascii_lowercase(), operation);
     }
     json!({
@@ -66,7 +71,7 @@ fn write() -> Value {
             "schemas": schemas.take_definitions(true),
             "parameters": parameters(&company),
             "headers": headers(),
-            "responses": responses(),
+            "responses": responses(&alone),
             "securitySchemes": security_schemes(),
         },
     })
@@ -83,11 +88,11 @@ fn info() -> Value {
             are RFC 9457 problem documents with a stable `code` (catalogue: `/docs/errors`) and the request's \
             `correlationId`, which every answer also has as `X-Correlation-Id`. Lists end where there is no `nextCursor`; \
             cursors are opaque and belong to one list of one company. Unknown fields and parameters are refused.",
-        "license": { "name": "Apache-2.0 OR MIT" },
+        "license": { "name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT" },
     })
 }
 
-fn operation(route: &Route, schemas: &mut schemars::SchemaGenerator) -> Value {
+fn operation(route: &Route, schemas: &mut schemars::SchemaGenerator, alone: &mut BTreeSet<&'static str>) -> Value {
     let info = route.info();
     let described = route.describe(schemas);
     let mut parameters = described.parameters.clone();
@@ -105,7 +110,7 @@ fn operation(route: &Route, schemas: &mut schemars::SchemaGenerator) -> Value {
         "tags": [info.tag],
         "summary": info.summary,
         "security": security(&described),
-        "responses": answers(&described),
+        "responses": answers(&described, alone),
     });
     if !parameters.is_empty() {
         operation["parameters"] = Value::Array(parameters);
@@ -128,8 +133,9 @@ fn security(operation: &Operation<'_>) -> Value {
     }
 }
 
-/// The success, and one answer for each status that a problem can have, naming the codes.
-fn answers(operation: &Operation<'_>) -> Value {
+/// The success, and one answer for each status that a problem can have, naming the codes. `alone` collects those that are
+/// the only one of their status.
+fn answers(operation: &Operation<'_>, alone: &mut BTreeSet<&'static str>) -> Value {
     let mut answers = Map::new();
     let correlation = json!({ "X-Correlation-Id": reference("headers", "X-Correlation-Id") });
     let mut success = json!({ "description": "Done.", "headers": correlation });
@@ -152,6 +158,7 @@ fn answers(operation: &Operation<'_>) -> Value {
     for (status, mut codes) in by_status {
         codes.sort_by_key(|code| code.as_str());
         if let [code] = codes.as_slice() {
+            alone.insert(code.as_str());
             answers.insert(status.to_string(), reference("responses", code.as_str()));
             continue;
         }
@@ -195,13 +202,13 @@ fn refusal(description: &str) -> Value {
     json!({ "description": description, "content": content })
 }
 
-/// One for each code, for statuses of an operation that mean one thing only.
-fn responses() -> Value {
+/// One for each code that is some operation's only one of its status.
+fn responses(alone: &BTreeSet<&'static str>) -> Value {
     let of = |code: &Code| {
         let help: Vec<_> = code.help().split_whitespace().collect();
         (code.as_str().to_owned(), refusal(&format!("`{}`: {}. {}", code.as_str(), code.title(), help.join(" "))))
     };
-    Code::ALL.iter().map(of).collect::<Map<_, _>>().into()
+    Code::ALL.iter().filter(|code| alone.contains(code.as_str())).map(of).collect::<Map<_, _>>().into()
 }
 
 fn security_schemes() -> Value {
