@@ -366,7 +366,7 @@ fn tables_are_not_emptied_locked_away_or_rebuilt() {
                 // VACUUM warns and skips, or can't run in a transaction: either way it does nothing.
                 match scene.olga.tries(&sql).await {
                     Err(refusal) => {
-                        assert!([NOT_ALLOWED, "25001"].contains(&refusal.code.as_str()), "{sql}: {refusal:?}")
+                        assert!([NOT_ALLOWED, "25001"].contains(&refusal.code.as_str()), "{sql}: {refusal:?}");
                     }
                     Ok(_) => {
                         // LOCK is a right of whoever may UPDATE. It ends with the statement's two seconds or the transaction's ten.

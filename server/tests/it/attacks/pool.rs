@@ -62,9 +62,9 @@ fn what_a_transaction_remembers_ends_with_it() {
             assert_eq!(messages(&mut tx).await, [scene.hello.id]);
             assert!(!setting(&mut tx, "app.known").await.is_empty(), "nothing is remembered: this test tests nothing");
             if commit {
-                tx.commit().await.unwrap()
+                tx.commit().await.unwrap();
             } else {
-                tx.rollback().await.unwrap()
+                tx.rollback().await.unwrap();
             }
             assert_eq!(remembered(&mut connection).await, vec![String::new(); MEMORY.len()], "commit: {commit}");
         }
