@@ -187,6 +187,13 @@ impl Services {
         self.psql(&format!("DROP DATABASE IF EXISTS \"{database}\" WITH (FORCE);\n"))
     }
 
+    /// Drops every database whose name is LIKE `pattern`.
+    pub fn drop_databases(&self, pattern: &str) -> Result<()> {
+        self.psql(&format!(
+            "SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database WHERE datname LIKE '{pattern}' \\gexec\n"
+        ))
+    }
+
     fn pg_ctl(&self, arguments: &[&str]) -> Result<Command> {
         let mut command = as_user("postgres", &pg_bin("pg_ctl")?);
         command.arg("-D").arg(self.pg_data()).args(arguments);

@@ -5,9 +5,12 @@
 //! [`Task`]; paths are in [`repo`], private PostgreSQL and Redis in [`dev`], the browser bundle in [`wasm`].
 #![expect(clippy::print_stdout, reason = "a command-line tool answers on standard output")]
 
+mod contract;
 mod css;
 mod dev;
 mod freshness;
+mod fuzz;
+mod mutate;
 mod repo;
 mod server;
 mod suite;
@@ -38,6 +41,12 @@ enum Task {
     CheckWasm,
     /// Run the generators of committed files and fail, with a diff, where one has changed
     Freshness(freshness::Options),
+    /// Compare the API's documents with earlier ones: what would an old client trip over?
+    Contract(contract::Options),
+    /// Ask a server everything that its `OpenAPI` document allows, and more: what script/fuzz-api runs
+    FuzzApi(fuzz::Options),
+    /// Take away one check at a time and expect some test to fail: what script/mutate runs
+    Mutate(mutate::Options),
     /// Set up, build, migrate, seed and serve: what script/server runs
     Server(server::Options),
     /// Every test: what script/test runs
@@ -83,6 +92,9 @@ fn run(task: Task) -> Result<()> {
         Task::Dev { action: DevAction::Status } => dev::status(),
         Task::CheckWasm => wasm::check(),
         Task::Freshness(options) => freshness::check(options).map(|_| ()),
+        Task::Contract(options) => contract::check(&options),
+        Task::FuzzApi(options) => fuzz::run(&options),
+        Task::Mutate(options) => mutate::run(&options),
         Task::Server(options) => server::run(&options),
         Task::Test(options) => suite::run(&options),
     }

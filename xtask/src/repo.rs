@@ -55,8 +55,13 @@ pub fn cargo() -> Command {
 
 /// Installs the npm tools (wasm-opt, Playwright) as the lock file says, if that isn't what is there.
 pub fn npm_install() -> Result<()> {
-    let dir = end2end_dir();
-    let wanted = sha256_hex(&fs::read(dir.join("package-lock.json")).context("can't read end2end/package-lock.json")?);
+    npm_install_in(&end2end_dir())
+}
+
+/// The same for any folder with a package of its own.
+pub fn npm_install_in(dir: &Path) -> Result<()> {
+    let lock = dir.join("package-lock.json");
+    let wanted = sha256_hex(&fs::read(&lock).with_context(|| format!("can't read {}", lock.display()))?);
     let mark = dir.join("node_modules/.installed");
     if fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
         return Ok(());
@@ -65,7 +70,7 @@ pub fn npm_install() -> Result<()> {
         let mut npm = Command::new("npm");
         npm.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
         // The browser is Debian's; npm must not fetch another.
-        run(npm.current_dir(&dir).env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))?;
+        run(npm.current_dir(dir).env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))?;
         Ok(fs::write(&mark, wanted)?)
     })
 }

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::dev::{self, Services};
 use crate::repo::{self, HOST_CRATES, XTASK, output, step};
 use crate::server::{self, TestServer};
-use crate::{freshness, wasm};
+use crate::{contract, freshness, mutate, wasm};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -102,6 +102,7 @@ fn tests(options: &Options) -> (Tally, Vec<&'static str>) {
     if options.quick {
         return (total, failures);
     }
+    check("removals of walls in the database", &mut || Ok(Tally { passed: mutate::sql(&services)?, failed: 0 }));
     check("documentation tests", &mut || {
         let mut command = repo::cargo();
         counted(command.args(["test", "--quiet", "--doc", "--no-fail-fast"]).args(HOST_CRATES), libtest_line)
@@ -110,6 +111,7 @@ fn tests(options: &Options) -> (Tally, Vec<&'static str>) {
         let generators = freshness::check(freshness::Options::default())?;
         Ok(Tally { passed: generators, failed: 0 })
     });
+    check("contract of the API", &mut || Ok(Tally { passed: contract::lint()?, failed: 0 }));
     check("plans of the hot reads", &mut || one(Command::new(repo::root().join("script/explain")).arg("--check")));
     check("load generator, smoke run", &mut || bench_smoke(&services));
     check("end-to-end tests", &mut || end_to_end(&services));

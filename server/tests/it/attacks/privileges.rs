@@ -158,3 +158,63 @@ fn the_view_shows_each_reader_what_the_table_shows() {
         assert_eq!(sizes, [3, 2, 1, 1, 1, 1], "everyone sees something else");
     });
 }
+
+#[test]
+fn a_record_that_is_gone_is_nobodys_and_so_is_its_talk() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let said = scene.anna.writes(scene.invoice_talk, "Paid?").await;
+        let record = "SELECT 1 FROM linked_records WHERE kind = 'transaction' AND id = 'INV-4711'";
+        assert_eq!((scene.anna.counts(record).await, scene.olga.counts(record).await), (1, 1));
+        scene.nordwind.arranges("UPDATE linked_records SET deleted_at = now() WHERE id = 'INV-4711'").await;
+        for actor in [&scene.anna, &scene.olga, &scene.mara, &scene.erp] {
+            assert_eq!(actor.counts(record).await, 0);
+            assert!(!actor.sees("conversations").await.contains(&scene.invoice_talk));
+            assert!(!actor.sees("messages").await.contains(&said.id));
+            assert!(!actor.may("message:read", Some(&scene.invoice)).await);
+        }
+    });
+}
+
+#[test]
+fn whatever_changes_who_sees_what_is_told_to_open_sockets_by_the_database_itself() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let changes = async || scene.nordwind.events().await.iter().filter(|kind| *kind == "access.changed").count();
+        let (ben, finance) = (scene.ben.id, scene.finance);
+        for sql in [
+            format!("UPDATE memberships SET role_key = 'external' WHERE user_id = '{ben}'"),
+            format!("UPDATE memberships SET department_id = '{finance}' WHERE user_id = '{ben}'"),
+            format!("UPDATE memberships SET status = 'deactivated' WHERE user_id = '{ben}'"),
+            "UPDATE project_members SET deleted_at = now()".to_owned(),
+            "UPDATE linked_records SET department_id = NULL WHERE id = 'INV-4711'".to_owned(),
+            format!(
+                "UPDATE participants SET deleted_at = now() WHERE conversation_id = '{}' AND user_id = '{ben}'",
+                scene.group
+            ),
+        ] {
+            let before = changes().await;
+            scene.nordwind.arranges(&sql).await;
+            assert!(changes().await > before, "{sql}: no socket would notice");
+        }
+    });
+}
+
+#[test]
+fn whoever_made_a_conversation_has_no_key_to_it_once_others_are_in_it() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let (company, anna, ben, id) = (scene.nordwind.id, scene.anna.id, scene.ben.id, crate::harness::fresh_id());
+        let join = |who: uuid::Uuid| {
+            format!(
+                "INSERT INTO participants (company_id, conversation_id, user_id, created_at, created_by, updated_at) VALUES ('{company}', '{id}', '{who}', now(), '{anna}', now())"
+            )
+        };
+        let make = format!(
+            "INSERT INTO conversations (company_id, id, kind, title, activity_at, created_at, created_by, updated_at) VALUES ('{company}', '{id}', 'group', 'x', now(), now(), '{anna}', now())"
+        );
+        assert_eq!(scene.anna.tries(&make).await, Ok(1));
+        scene.nordwind.arranges(&join(ben)).await;
+        assert_refused("in by the back door", &scene.anna.tries(&join(anna)).await, NOT_ALLOWED);
+    });
+}

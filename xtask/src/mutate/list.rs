@@ -1,0 +1,438 @@
+//! The checks that are taken away, one at a time. Each is a single condition, policy, trigger or grant; the tests named
+//! beside it must then fail.
+//!
+//! A text that is replaced must stand there exactly once: a unit test looks for those in Rust, PostgreSQL for the others.
+
+/// How a wall in the database is taken down.
+#[derive(Clone, Copy, Debug)]
+pub enum Deed {
+    /// In a function's definition, as `pg_get_functiondef` writes it, the first text becomes the second.
+    Function(&'static str, &'static str, &'static str),
+    /// In a policy's USING, as `pg_get_expr` writes it.
+    Using(&'static str, &'static str, &'static str, &'static str),
+    /// In a policy's WITH CHECK.
+    Check(&'static str, &'static str, &'static str, &'static str),
+    /// Any statement.
+    Run(&'static str),
+}
+
+/// A wall in the database, and the tests that hold it.
+#[derive(Clone, Copy, Debug)]
+pub struct Sql {
+    pub name: &'static str,
+    pub deed: Deed,
+    pub tests: &'static str,
+}
+
+/// A check in the program, and the tests that hold it.
+#[derive(Clone, Copy, Debug)]
+pub struct Rust {
+    pub name: &'static str,
+    pub file: &'static str,
+    pub from: &'static str,
+    pub to: &'static str,
+    pub tests: &'static str,
+}
+
+pub const SQL: &[Sql] = &[
+    Sql {
+        name: "the tenant wall of messages",
+        deed: Deed::Run("DROP POLICY messages_tenant ON messages"),
+        tests: "test(catalogue::every_tenant_table_has_the_restrictive_wall_for_all_who_are_bound_by_it)",
+    },
+    Sql {
+        name: "the tenant wall of conversations, but for its name",
+        deed: Deed::Run("ALTER POLICY conversations_tenant ON conversations USING (true) WITH CHECK (true)"),
+        tests: "test(attacks::context::the_house_and_the_worker_are_bound_to_one_company_too)",
+    },
+    Sql {
+        name: "forced row-level security of messages",
+        deed: Deed::Run("ALTER TABLE messages NO FORCE ROW LEVEL SECURITY"),
+        tests: "test(attacks::context::the_house_and_the_worker_are_bound_to_one_company_too)",
+    },
+    Sql {
+        name: "messages are read where they may be",
+        deed: Deed::Run("ALTER POLICY messages_read ON messages USING (true)"),
+        tests: "test(attacks::context::a_context_that_changes_within_a_transaction_changes_the_verdict)",
+    },
+    Sql {
+        name: "a conversation is its participants'",
+        deed: Deed::Function("app.judge_conversation(uuid)", "c.kind = 'record' OR EXISTS", "true OR EXISTS"),
+        tests: "test(attacks::context::a_context_that_changes_within_a_transaction_changes_the_verdict)",
+    },
+    Sql {
+        name: "who has left a conversation is not in it",
+        deed: Deed::Function("app.judge_conversation(uuid)", " AND p.deleted_at IS NULL", ""),
+        tests: "test(attacks::pool::a_right_that_was_remembered_ends_with_the_transaction_at_the_latest)",
+    },
+    Sql {
+        name: "a deactivated membership is none",
+        deed: Deed::Function("app.remember()", "m.status = 'active' AND ", ""),
+        tests: "test(attacks::context::somebody_who_left_sees_nothing_from_the_next_transaction_on)",
+    },
+    Sql {
+        name: "a deactivated person is nobody",
+        deed: Deed::Function("app.remember()", "u.status = 'active' AND ", ""),
+        tests: "test(attacks::context::somebody_who_left_sees_nothing_from_the_next_transaction_on)",
+    },
+    Sql {
+        name: "what is remembered bears a name",
+        deed: Deed::Function("app.is_member()", "= app.caller()", "IS NOT NULL"),
+        tests: "test(attacks::context::a_context_that_changes_within_a_transaction_changes_the_verdict)",
+    },
+    Sql {
+        name: "a remembered yes bears a name",
+        deed: Deed::Function(
+            "app.sees_message(uuid,text,text)",
+            "WHEN current_setting('app.reads', true) =",
+            "WHEN app.caller() || substr(current_setting('app.reads', true), length(app.caller()) + 1) =",
+        ),
+        tests: "test(attacks::pool::a_memory_forged_for_the_session_is_not_the_next_persons)",
+    },
+    Sql {
+        name: "the context is the transaction's, not the session's",
+        deed: Deed::Function(
+            "app.enter(uuid,uuid)",
+            "''), true) || set_config('app.company_id', coalesce(p_company::text, ''), true)",
+            "''), false) || set_config('app.company_id', coalesce(p_company::text, ''), false)",
+        ),
+        tests: "test(attacks::context::a_context_ends_with_its_transaction)",
+    },
+    Sql {
+        name: "a message is written under one's own name",
+        deed: Deed::Check("messages_insert", "messages", "(author_id = ( SELECT app.user_id() AS user_id))", "true"),
+        tests: "test(attacks::writes::nobody_writes_in_anothers_name)",
+    },
+    Sql {
+        name: "whoever deletes says so under their own name",
+        deed: Deed::Run("ALTER POLICY messages_update ON messages WITH CHECK (true)"),
+        tests: "test(attacks::writes::a_deletion_names_who_deleted)",
+    },
+    Sql {
+        name: "an update does not reach what is hidden",
+        deed: Deed::Using(
+            "messages_update",
+            "messages",
+            "app.sees_message(conversation_id, link_kind, link_id)",
+            "true",
+        ),
+        tests: "test(attacks::writes::an_update_without_a_condition_does_not_reach_what_is_hidden)",
+    },
+    Sql {
+        name: "nobody enters a conversation by themselves",
+        deed: Deed::Check("participants_insert", "participants", "app.is_new_conversation(conversation_id)", "true"),
+        tests: "test(attacks::oracles::a_reference_tells_nothing_about_hidden_talk_of_the_own_company)",
+    },
+    Sql {
+        name: "the maker of a conversation enters it once",
+        deed: Deed::Run(
+            "CREATE OR REPLACE FUNCTION app.is_new_conversation(p_conversation uuid) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$ BEGIN RETURN app.is_member() AND EXISTS (SELECT 1 FROM public.conversations c WHERE c.company_id = app.company_id() AND c.id = p_conversation AND c.created_by = app.user_id()); END $$",
+        ),
+        tests: "test(attacks::privileges::whoever_made)",
+    },
+    Sql {
+        name: "a direct conversation is its maker's",
+        deed: Deed::Check("conversations_insert", "conversations", "(direct_key IS NULL)", "true"),
+        tests: "test(attacks::oracles::a_unique_key_tells_nothing_about_hidden_talk)",
+    },
+    Sql {
+        name: "a key does not ask which messages exist",
+        deed: Deed::Check("idempotency_keys_insert", "idempotency_keys", "app.is_author(message_id)", "true"),
+        tests: "test(attacks::oracles::a_reference_tells_nothing_about_hidden_talk_of_the_own_company)",
+    },
+    Sql {
+        name: "a key does not ask which conversations exist",
+        deed: Deed::Check(
+            "idempotency_keys_insert",
+            "idempotency_keys",
+            "app.sees_conversation(conversation_id)",
+            "true",
+        ),
+        tests: "test(attacks::oracles::a_reference_tells_nothing_about_hidden_talk_of_the_own_company)",
+    },
+    Sql {
+        name: "a notice does not ask which messages exist",
+        deed: Deed::Run("ALTER POLICY notification_queue_insert ON notification_queue WITH CHECK (true)"),
+        tests: "test(attacks::oracles::a_reference_tells_nothing_about_hidden_talk_of_the_own_company)",
+    },
+    Sql {
+        name: "a read pointer does not ask which conversations exist",
+        deed: Deed::Check("read_receipts_insert", "read_receipts", "app.sees_conversation(conversation_id)", "true"),
+        tests: "test(attacks::oracles::a_reference_tells_nothing_about_hidden_talk_of_the_own_company)",
+    },
+    Sql {
+        name: "a tombstone's text is withheld",
+        deed: Deed::Using("message_versions_read", "message_versions", "(m.deleted_at IS NULL)", "true"),
+        tests: "test(attacks::writes::a_tombstone_stays_one)",
+    },
+    Sql {
+        name: "only the ERP writes records",
+        deed: Deed::Run("ALTER POLICY linked_records_update ON linked_records USING (true) WITH CHECK (true)"),
+        tests: "test(attacks::writes::only_the_erp_writes_records)",
+    },
+    Sql {
+        name: "a record that is gone is nobody's",
+        deed: Deed::Using(
+            "linked_records_read",
+            "linked_records",
+            "(deleted_at IS NULL)",
+            "(deleted_at IS NULL OR true)",
+        ),
+        tests: "test(attacks::privileges::a_record)",
+    },
+    Sql {
+        name: "a deny beats whatever allows",
+        deed: Deed::Run(
+            "CREATE OR REPLACE FUNCTION app.denied(p_action text) RETURNS text[] LANGUAGE sql STABLE AS $$ SELECT '{}'::text[] $$",
+        ),
+        tests: "test(/^verdicts::/)",
+    },
+    Sql {
+        name: "who edits is the author",
+        deed: Deed::Function("app.messages_guard()", "OLD.author_id IS DISTINCT FROM app.user_id() OR ", ""),
+        tests: "test(attacks::writes::others_messages_stay_as_they_are)",
+    },
+    Sql {
+        name: "an edit ends with the window",
+        deed: Deed::Function(
+            "app.messages_guard()",
+            " OR NEW.edited_at > OLD.created_at + make_interval(secs => v_window)",
+            "",
+        ),
+        tests: "test(attacks::writes::an_edit_ends_with_the_window)",
+    },
+    Sql {
+        name: "a tombstone does not change",
+        deed: Deed::Function("app.messages_guard()", "IF OLD.deleted_at IS NOT NULL THEN", "IF false THEN"),
+        tests: "test(attacks::writes::a_tombstone_stays_one)",
+    },
+    Sql {
+        name: "a reply keeps the record of what it answers",
+        deed: Deed::Function("app.messages_guard()", "IF v_parent.link_source IN ('own', 'parent')", "IF false"),
+        tests: "test(attacks::threads::a_reply_cannot_leave_the_record_of_what_it_answers)",
+    },
+    Sql {
+        name: "the company's depth",
+        deed: Deed::Function("app.messages_guard()", "NEW.depth > coalesce(v_depth_max, 0)", "false"),
+        tests: "test(attacks::threads::no_reply_is_deeper_than_the_company_allows_however_it_is_written)",
+    },
+    Sql {
+        name: "positions are dense",
+        deed: Deed::Run("DROP TRIGGER conversations_guard ON conversations"),
+        tests: "test(attacks::writes::positions_only_move_forward_by_one)",
+    },
+    Sql {
+        name: "a stream only moves forward",
+        deed: Deed::Run("DROP TRIGGER stream_guard ON company_stream"),
+        tests: "test(attacks::writes::positions_only_move_forward_by_one)",
+    },
+    Sql {
+        name: "versions do not change, by nobody's hand",
+        deed: Deed::Run("DROP TRIGGER message_versions_immutable ON message_versions"),
+        tests: "test(attacks::writes::history_is_not_rewritten)",
+    },
+    Sql {
+        name: "a change of membership is told to open sockets",
+        deed: Deed::Run("DROP TRIGGER memberships_access ON memberships"),
+        tests: "test(attacks::privileges::whatever)",
+    },
+    Sql {
+        name: "the view asks as its reader",
+        deed: Deed::Run("ALTER VIEW message_rows SET (security_invoker = false)"),
+        tests: "test(attacks::leaks::a_view_is_told_to_ask_as_the_reader)",
+    },
+    Sql {
+        name: "password hashes are sign-in's",
+        deed: Deed::Run("GRANT SELECT ON users TO postil_app"),
+        tests: "test(attacks::privileges::secrets_and_logs_are_out_of_reach)",
+    },
+    Sql {
+        name: "sessions are sign-in's",
+        deed: Deed::Run("GRANT SELECT ON sessions TO postil_app"),
+        tests: "test(attacks::privileges::secrets_and_logs_are_out_of_reach)",
+    },
+    Sql {
+        name: "temporary names come last",
+        deed: Deed::Run("ALTER FUNCTION app.remember() SET search_path = pg_catalog, public"),
+        tests: "test(attacks::shadows::a_temporary_type_is_no_way_into_a_function_of_its_owner)",
+    },
+    Sql {
+        name: "no statistics of what people write",
+        deed: Deed::Run("ALTER TABLE messages ALTER COLUMN body SET STATISTICS -1"),
+        tests: "test(attacks::leaks::an_estimate_does_not_tell_what_others_wrote)",
+    },
+    Sql {
+        name: "the same key with another request is refused",
+        deed: Deed::Function("app.message_replay(uuid,bytea,uuid,bytea)", "p_stored <> p_hash", "false"),
+        tests: "test(doors::send::a_retry_gets_the_same_answer_and_leaves_nothing)",
+    },
+    Sql {
+        name: "a session ends",
+        deed: Deed::Function("auth.session_open(bytea,timestamp with time zone)", "s.expires_at > p_at;", "true;"),
+        tests: "test(sign_in)",
+    },
+];
+
+pub const RUST: &[Rust] = &[
+    Rust {
+        name: "a change by cookie needs our own page",
+        file: "server/src/http/credentials.rs",
+        from: "if !origin::is_safe(method) && !origin::from_our_page(headers, ours) {",
+        to: "if false && !origin::is_safe(method) && !origin::from_our_page(headers, ours) {",
+        tests: "test(rest::) | test(credentials)",
+    },
+    Rust {
+        name: "the origin is exactly ours",
+        file: "server/src/http/origin.rs",
+        from: "origin.as_bytes() == ours.to_string().as_bytes()",
+        to: "origin.as_bytes().starts_with(ours.to_string().as_bytes())",
+        tests: "test(origin)",
+    },
+    Rust {
+        name: "the mark of a request of our own",
+        file: "server/src/http/origin.rs",
+        from: "headers.get(CSRF).is_some_and(|value| value == \"1\") && is_ours(headers, ours)",
+        to: "is_ours(headers, ours)",
+        tests: "test(origin)",
+    },
+    Rust {
+        name: "a bad bearer is not rescued by a cookie",
+        file: "server/src/http/credentials.rs",
+        from: "let token = value.to_str().ok().and_then(bearer).ok_or(Refusal::new(Code::Unauthenticated))?;\n        return Ok(Some(token));",
+        to: "if let Some(token) = value.to_str().ok().and_then(bearer) {\n            return Ok(Some(token));\n        }",
+        tests: "test(credentials)",
+    },
+    Rust {
+        name: "a stated company is compared",
+        file: "src/backend/service/mod.rs",
+        from: "if credentials.company.is_some_and(|company| company != opened.caller.company()) {",
+        to: "if credentials.company.is_some_and(|company| false && company != opened.caller.company()) {",
+        tests: "test(rest::)",
+    },
+    Rust {
+        name: "requests are counted",
+        file: "src/backend/service/mod.rs",
+        from: "Rate::Wait(pause) => Err(ServiceError::rate_limited(pause.as_secs() + 1)),",
+        to: "Rate::Wait(_) => Ok(()),",
+        tests: "test(rest::) | test(sign_in)",
+    },
+    Rust {
+        name: "an API key is no person",
+        file: "src/backend/service/mod.rs",
+        from: "let caller = self.open(credentials).await?;\n        let session = caller.session().cloned().ok_or_else(|| {",
+        to: "let caller = self.open(credentials).await?;\n        let session = caller.session().cloned().or(Some(Session { id: crate::ids::SessionId::from_uuid(self.uuid()), kind: crate::wire::SessionKind::Browser, context_epoch: 1, expires_at: self.now() })).ok_or_else(|| {",
+        tests: "test(rest::)",
+    },
+    Rust {
+        name: "the conversation itself must be writable",
+        file: "src/backend/service/message.rs",
+        from: "Some(conversation) if caller.may(action, &conversation.resource) => conversation.id,",
+        to: "Some(conversation) if true || caller.may(action, &conversation.resource) => conversation.id,",
+        tests: "test(rest::) | test(doors::)",
+    },
+    Rust {
+        name: "another's message is deleted by moderators",
+        file: "src/backend/service/message.rs",
+        from: "let own = if message.author_id == caller.user() {",
+        to: "let own = if true || message.author_id == caller.user() {",
+        tests: "test(rest::)",
+    },
+    Rust {
+        name: "an idempotency key covers the body",
+        file: "src/backend/service/message.rs",
+        from: "let request_hash = sha256(&serde_json::to_vec(intent)",
+        to: "let request_hash = sha256(&serde_json::to_vec(&intent.parent)",
+        tests: "test(rest::)",
+    },
+    Rust {
+        name: "a guest meets only people they know",
+        file: "src/backend/service/conversation.rs",
+        from: "if found.len() == people.len() { Ok(()) }",
+        to: "if found.len() <= people.len() { Ok(()) }",
+        tests: "test(rest::) | test(doors::)",
+    },
+    Rust {
+        name: "records are written with the right to",
+        file: "src/backend/service/record.rs",
+        from: "caller.permit(Action::AdminRecords, &whole",
+        to: "caller.permit(Action::ThreadRead, &whole",
+        tests: "test(rest::)",
+    },
+    Rust {
+        name: "an embed token is used once",
+        file: "src/backend/service/embed.rs",
+        from: "if !self.store().embed_token_use(company, &claims.jti, forget_at).await? {",
+        to: "if !self.store().embed_token_use(company, &claims.jti, forget_at).await? && false {",
+        tests: "test(rest::embed)",
+    },
+    Rust {
+        name: "an embed token is for its origin",
+        file: "src/backend/service/embed.rs",
+        from: "if !origins.contains(&claims.origin) && claims.origin != self.inner.origin {",
+        to: "if false {",
+        tests: "test(rest::embed)",
+    },
+    Rust {
+        name: "a socket by cookie needs our own origin",
+        file: "server/src/ws/upgrade.rs",
+        from: "if !ours {\n                return Err(Refusal::new(Code::CrossOrigin));",
+        to: "if false {\n                return Err(Refusal::new(Code::CrossOrigin));",
+        tests: "test(realtime::) | test(rest::)",
+    },
+    Rust {
+        name: "a socket by ticket needs an allowed origin",
+        file: "server/src/ws/upgrade.rs",
+        from: "if !embedding.iter().any(|allowed| allowed.as_bytes() == origin) {",
+        to: "if false && !embedding.iter().any(|allowed| allowed.as_bytes() == origin) {",
+        tests: "test(realtime::) | test(rest::)",
+    },
+    Rust {
+        name: "hello names the session's company",
+        file: "server/src/ws/state.rs",
+        from: "Ok(ClientFrame::Hello { company_id, .. }) if company_id != self.company => {",
+        to: "Ok(ClientFrame::Hello { company_id, .. }) if false && company_id != self.company => {",
+        tests: "test(realtime::) | test(ws::state)",
+    },
+    Rust {
+        name: "frames are counted",
+        file: "server/src/ws/state.rs",
+        from: "if full.duration_since(now) > FRAME_STEP * limits::SOCKET_FRAMES_BURST {",
+        to: "if false {",
+        tests: "test(ws::state) | test(realtime::)",
+    },
+    Rust {
+        name: "a group's frames are its participants'",
+        file: "server/src/ws/sight.rs",
+        from: "self.unlinked.thread && audience.participants.contains(&self.member.subject.user)",
+        to: "self.unlinked.thread",
+        tests: "test(realtime::) | test(ws::sight)",
+    },
+    Rust {
+        name: "a frame is judged by its record",
+        file: "server/src/ws/sight.rs",
+        from: "rights.message && (rights.thread || matches!(governing, Resource::Unlinked))",
+        to: "rights.message || (rights.thread || matches!(governing, Resource::Unlinked))",
+        tests: "test(ws::sight) | test(realtime::)",
+    },
+    Rust {
+        name: "a replay is refused when rights have changed",
+        file: "server/src/ws/replay.rs",
+        from: "if !harmless {",
+        to: "if false && !harmless {",
+        tests: "test(ws::) | test(realtime::)",
+    },
+    Rust {
+        name: "a password is compared",
+        file: "src/backend/crypto/password.rs",
+        from: "    fits && known",
+        to: "    let _ = fits;\n    known",
+        tests: "test(sign_in) | test(password)",
+    },
+    Rust {
+        name: "a deny beats whatever allows, in Rust",
+        file: "src/access/permit.rs",
+        from: "decide(policy, subject, action, resource, at).is_allowed().then_some(Self {",
+        to: "(decide(policy, subject, action, resource, at).is_allowed() || true).then_some(Self {",
+        tests: "test(rest::) | test(doors::)",
+    },
+];
