@@ -194,3 +194,11 @@ pub const JOB_ATTEMPTS_MAX: u16 = 8;
 pub const JOB_LEASE_S: u64 = 60;
 /// Rules in one policy document.
 pub const POLICY_RULES_MAX: usize = 500;
+/// Record states that one rule's condition names: an ERP's document flow has a dozen.
+pub const POLICY_STATES_MAX: usize = 20;
+/// Pairs of subject, action and record state in one policy document, which are the rows that row-level security reads: the
+/// presets have about a hundred.
+pub const POLICY_GRANTS_MAX: usize = 20_000;
+/// How far the clocks of server and database may lie apart, in milliseconds. Sockets follow a rule that begins or ends this
+/// much later, so that whoever loads afresh finds a database for which the moment has passed too.
+pub const CLOCK_MARGIN_MS: i64 = 500;

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use postil::{
     access::{Action, Policy, Resource, RoleKey, Subject, decide, preset},
-    domain::RecordKind,
+    clock::Timestamp,
+    domain::{MemberKind, RecordKind},
     ids::{DepartmentId, ProjectId, UserId},
 };
 
@@ -28,7 +29,10 @@ impl Viewer {
     }
 
     fn subject(&self, role: RoleKey) -> Subject {
-        Subject { user: self.user, role, department: Some(self.department), projects: [self.project].into() }
+        // As a company begins: guests are External, and nobody else is a guest.
+        let kind = if role == RoleKey::EXTERNAL { MemberKind::External } else { MemberKind::Internal };
+        let (department, projects) = (Some(self.department), [self.project].into());
+        Subject { user: self.user, role, kind, department, projects }
     }
 
     /// What is asked about, one kind of thing per column.
@@ -36,7 +40,7 @@ impl Viewer {
         let (their_department, their_project) = (id("dep", TWO), id("prj", TWO));
         let record = |kind: RecordKind, owner, department, project| {
             let key = format!("{kind}/X").parse().expect("a constant key is well-formed");
-            Resource::Record { key, owner, department: Some(department), project: Some(project) }
+            Resource::Record { key, owner, department: Some(department), project: Some(project), state: None }
         };
         let (ours, theirs) = (RecordKind::Transaction, RecordKind::Topic);
         [
@@ -79,10 +83,13 @@ fn section(text: &mut String, policy: &Policy, viewer: &Viewer, role: &RoleKey) 
     let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
     let _ = writeln!(text, "| action | {} |\n|---{}|", names.join(" | "), "|:-:".repeat(names.len()));
     let subject = viewer.subject(role.clone());
+    // The presets have no times: any moment will do.
+    let at = Timestamp::from_micros(0);
     for action in Action::ALL {
         let cells = columns
             .iter()
-            .map(|(_, resource)| if decide(policy, &subject, *action, resource).is_allowed() { "yes" } else { "–" });
+            .map(|(_, resource)| decide(policy, &subject, *action, resource, at).is_allowed())
+            .map(|allowed| if allowed { "yes" } else { "–" });
         let _ = writeln!(text, "| `{action}` | {} |", cells.collect::<Vec<_>>().join(" | "));
     }
 }

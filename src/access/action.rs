@@ -60,6 +60,14 @@ impl fmt::Display for Action {
     }
 }
 
+impl Action {
+    /// Whether it is asked for the company as a whole, never for one record.
+    #[must_use]
+    pub const fn is_of_the_company(self) -> bool {
+        matches!(self, Self::AdminExport | Self::AdminRecords | Self::AdminMembers | Self::AdminPolicy)
+    }
+}
+
 /// The text names no action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not an action such as message:read")]

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Effect, Policy, RoleKey, Rule, Scope};
+use super::{Action, Conditions, Effect, Policy, RoleKey, Rule, Scope};
 use crate::{
-    domain::RecordKey,
+    clock::Timestamp,
+    domain::{MemberKind, RecordKey, StatusWord},
     ids::{DepartmentId, ProjectId, UserId},
 };
 
@@ -15,6 +16,8 @@ pub struct Subject {
     pub user: UserId,
     /// Their role in this company.
     pub role: RoleKey,
+    /// Of the company or from outside.
+    pub kind: MemberKind,
     /// Their department in this company, if any.
     pub department: Option<DepartmentId>,
     /// Their projects in this company.
@@ -36,6 +39,8 @@ pub enum Resource {
         department: Option<DepartmentId>,
         /// Its project.
         project: Option<ProjectId>,
+        /// Its status in the ERP.
+        state: Option<StatusWord>,
     },
 }
 
@@ -46,6 +51,15 @@ impl Resource {
         match self {
             Self::Unlinked => None,
             Self::Record { key, .. } => Some(key),
+        }
+    }
+
+    /// The status of the record, if there is a record and it has one.
+    #[must_use]
+    pub const fn state(&self) -> Option<&StatusWord> {
+        match self {
+            Self::Unlinked => None,
+            Self::Record { state, .. } => state.as_ref(),
         }
     }
 }
@@ -86,7 +100,7 @@ impl Scope {
     /// Whether a rule of this scope is about `resource` when `subject` asks.
     #[must_use]
     pub fn matches(&self, subject: &Subject, resource: &Resource) -> bool {
-        let Resource::Record { key, owner, department, project } = resource else {
+        let Resource::Record { key, owner, department, project, state: _ } = resource else {
             return matches!(self, Self::Company | Self::Unlinked);
         };
         match self {
@@ -104,19 +118,35 @@ impl Scope {
     }
 }
 
-impl Rule {
-    fn applies(&self, subject: &Subject, action: Action, resource: &Resource) -> bool {
-        self.actions.contains(&action)
-            && (self.roles.contains(&subject.role) || self.users.contains(&subject.user))
-            && self.scope.matches(subject, resource)
+impl Conditions {
+    /// Whether all of them hold when `subject` asks about `resource` at `at`.
+    #[must_use]
+    pub fn hold(&self, subject: &Subject, resource: &Resource, at: Timestamp) -> bool {
+        self.member_kinds.as_ref().is_none_or(|kinds| kinds.contains(&subject.kind))
+            && self
+                .record_states
+                .as_ref()
+                .is_none_or(|states| resource.state().is_some_and(|state| states.contains(state)))
+            && self.hold_at(at)
     }
 }
 
-/// Whether `subject` may do `action` to `resource` under `policy`.
+impl Rule {
+    /// Whether the rule has a say when `subject` asks for `action` on `resource` at `at`.
+    #[must_use]
+    pub fn applies(&self, subject: &Subject, action: Action, resource: &Resource, at: Timestamp) -> bool {
+        self.actions.contains(&action)
+            && (self.roles.contains(&subject.role) || self.users.contains(&subject.user))
+            && self.scope.matches(subject, resource)
+            && self.conditions.hold(subject, resource, at)
+    }
+}
+
+/// Whether `subject` may do `action` to `resource` under `policy`, as of `at`.
 #[must_use]
-pub fn decide(policy: &Policy, subject: &Subject, action: Action, resource: &Resource) -> Verdict {
+pub fn decide(policy: &Policy, subject: &Subject, action: Action, resource: &Resource, at: Timestamp) -> Verdict {
     let mut allowed_by = None;
-    for rule in policy.rules.iter().filter(|rule| rule.applies(subject, action, resource)) {
+    for rule in policy.rules.iter().filter(|rule| rule.applies(subject, action, resource, at)) {
         match rule.effect {
             Effect::Deny => return Verdict::Deny(Reason::Rule { rule: rule.id.clone() }),
             Effect::Allow => allowed_by = allowed_by.or(Some(rule)),
@@ -136,6 +166,7 @@ mod tests {
         Subject {
             user: UserId::from_uuid(Uuid::from_u128(1)),
             role,
+            kind: MemberKind::Internal,
             department: department.map(|n| DepartmentId::from_uuid(Uuid::from_u128(n))),
             projects: BTreeSet::new(),
         }
@@ -147,14 +178,17 @@ mod tests {
             owner: None,
             department: department.map(|n| DepartmentId::from_uuid(Uuid::from_u128(n))),
             project: None,
+            state: Some(StatusWord::of_record("Posted")),
         }
     }
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_427_123_456);
 
     #[test]
     fn nothing_is_allowed_by_default() {
         let empty = Policy { roles: vec![], rules: vec![] };
         for action in Action::ALL {
-            let verdict = decide(&empty, &subject(RoleKey::OWNER, None), *action, &Resource::Unlinked);
+            let verdict = decide(&empty, &subject(RoleKey::OWNER, None), *action, &Resource::Unlinked, NOW);
             assert_eq!(verdict, Verdict::Deny(Reason::NothingAllows));
         }
     }
@@ -169,16 +203,17 @@ mod tests {
             users: BTreeSet::new(),
             actions: BTreeSet::from([Action::MessageRead]),
             scope: Scope::Kind { kind: crate::domain::RecordKind::Transaction },
+            conditions: Conditions::default(),
         };
         for place in [0, policy.rules.len()] {
             let mut policy = policy.clone();
             policy.rules.insert(place, deny.clone());
             let owner = subject(RoleKey::OWNER, None);
             assert_eq!(
-                decide(&policy, &owner, Action::MessageRead, &invoice(None)),
+                decide(&policy, &owner, Action::MessageRead, &invoice(None), NOW),
                 Verdict::Deny(Reason::Rule { rule: "no-invoices".to_owned() })
             );
-            assert!(decide(&policy, &owner, Action::MessageRead, &Resource::Unlinked).is_allowed());
+            assert!(decide(&policy, &owner, Action::MessageRead, &Resource::Unlinked, NOW).is_allowed());
         }
         policy.rules.clear();
     }
@@ -186,10 +221,93 @@ mod tests {
     #[test]
     fn staff_see_their_own_department_only() {
         let policy = preset::policy();
-        let ask =
-            |mine, its| decide(&policy, &subject(RoleKey::STAFF, mine), Action::ThreadRead, &invoice(its)).is_allowed();
+        let ask = |mine, its| {
+            decide(&policy, &subject(RoleKey::STAFF, mine), Action::ThreadRead, &invoice(its), NOW).is_allowed()
+        };
         assert!(ask(Some(7), Some(7)));
         assert!(!ask(Some(7), Some(8)));
         assert!(!ask(None, None), "no department must not match no department");
+    }
+
+    fn with(effect: Effect, conditions: Conditions) -> Rule {
+        Rule {
+            id: format!("{effect:?}"),
+            effect,
+            roles: BTreeSet::from([RoleKey::STAFF]),
+            users: BTreeSet::new(),
+            actions: BTreeSet::from([Action::MessageRead]),
+            scope: Scope::Company,
+            conditions,
+        }
+    }
+
+    fn says(rules: Vec<Rule>, subject: &Subject, resource: &Resource, at: Timestamp) -> Verdict {
+        decide(&Policy { roles: vec![], rules }, subject, Action::MessageRead, resource, at)
+    }
+
+    /// With the condition, an allow allows and a deny denies where it holds; where it doesn't, neither has a say.
+    fn holds(conditions: &Conditions, subject: &Subject, resource: &Resource, at: Timestamp) -> bool {
+        let allow = says(vec![with(Effect::Allow, conditions.clone())], subject, resource, at).is_allowed();
+        let open = with(Effect::Allow, Conditions::default());
+        let mut both = vec![with(Effect::Deny, conditions.clone()), open];
+        let deny = !says(both.clone(), subject, resource, at).is_allowed();
+        both.reverse();
+        assert_eq!(deny, !says(both, subject, resource, at).is_allowed(), "order means nothing");
+        assert_eq!(allow, deny);
+        allow
+    }
+
+    #[test]
+    fn a_rule_holds_for_the_kinds_of_member_that_it_names() {
+        let (us, mut guest) = (subject(RoleKey::STAFF, None), subject(RoleKey::STAFF, None));
+        guest.kind = MemberKind::External;
+        let only = |kind| Conditions { member_kinds: Some(BTreeSet::from([kind])), ..Conditions::default() };
+        assert!(holds(&only(MemberKind::Internal), &us, &Resource::Unlinked, NOW));
+        assert!(!holds(&only(MemberKind::Internal), &guest, &Resource::Unlinked, NOW));
+        assert!(holds(&only(MemberKind::External), &guest, &Resource::Unlinked, NOW));
+        assert!(holds(&Conditions::default(), &guest, &Resource::Unlinked, NOW));
+    }
+
+    #[test]
+    fn a_rule_holds_for_records_in_the_states_that_it_names_and_never_without_a_record() {
+        let staff = subject(RoleKey::STAFF, None);
+        let words = |words: &[&str]| Conditions {
+            record_states: Some(words.iter().map(|word| StatusWord::new(word).unwrap()).collect()),
+            ..Conditions::default()
+        };
+        assert!(holds(&words(&[" POSTED"]), &staff, &invoice(None), NOW));
+        assert!(holds(&words(&["draft", "posted"]), &staff, &invoice(None), NOW));
+        assert!(!holds(&words(&["draft"]), &staff, &invoice(None), NOW));
+        assert!(!holds(&words(&["posted"]), &staff, &Resource::Unlinked, NOW));
+        let mut stateless = invoice(None);
+        let Resource::Record { state, .. } = &mut stateless else { unreachable!() };
+        *state = None;
+        assert!(!holds(&words(&["posted"]), &staff, &stateless, NOW));
+    }
+
+    #[test]
+    fn a_rule_begins_at_its_first_moment_and_is_over_at_its_last() {
+        let staff = subject(RoleKey::STAFF, None);
+        let within = Conditions { from: Some(NOW), until: Some(NOW.plus_s(60)), ..Conditions::default() };
+        let at = |micros| Timestamp::from_micros(NOW.micros() + micros);
+        for (moment, expected) in [(-1, false), (0, true), (59_999_999, true), (60_000_000, false)] {
+            assert_eq!(holds(&within, &staff, &Resource::Unlinked, at(moment)), expected, "{moment}");
+        }
+    }
+
+    #[test]
+    fn all_conditions_must_hold() {
+        let staff = subject(RoleKey::STAFF, None);
+        let all = Conditions {
+            member_kinds: Some(BTreeSet::from([MemberKind::Internal])),
+            record_states: Some(BTreeSet::from([StatusWord::new("posted").unwrap()])),
+            from: Some(NOW),
+            until: None,
+        };
+        assert!(holds(&all, &staff, &invoice(None), NOW));
+        assert!(!holds(&all, &staff, &invoice(None), NOW.plus_s(-1)));
+        assert!(!holds(&all, &staff, &Resource::Unlinked, NOW));
+        let guest = Subject { kind: MemberKind::External, ..staff };
+        assert!(!holds(&all, &guest, &invoice(None), NOW));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Action, Effect, Policy, RoleKey, Scope, preset};
+use super::{Action, Conditions, Effect, Policy, RoleKey, Rule, Scope, preset};
 
 fn scope_name(scope: &Scope) -> String {
     match scope {
@@ -18,13 +18,30 @@ fn scope_name(scope: &Scope) -> String {
     }
 }
 
+fn place(rule: &Rule) -> String {
+    let Conditions { member_kinds, record_states, from, until } = &rule.conditions;
+    let mut when = Vec::new();
+    if let Some(kinds) = member_kinds {
+        when.push(kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(" or "));
+    }
+    if let Some(states) = record_states {
+        when.push(states.iter().map(|state| format!("`{state}`")).collect::<Vec<_>>().join(" or "));
+    }
+    when.extend(from.map(|from| format!("from {from}")));
+    when.extend(until.map(|until| format!("until {until}")));
+    if when.is_empty() {
+        return scope_name(&rule.scope);
+    }
+    format!("{} ({})", scope_name(&rule.scope), when.join("; "))
+}
+
 fn cell(policy: &Policy, role: &RoleKey, action: Action) -> String {
     let scopes = |effect| {
         policy
             .rules
             .iter()
             .filter(|rule| rule.effect == effect && rule.roles.contains(role) && rule.actions.contains(&action))
-            .map(|rule| scope_name(&rule.scope))
+            .map(place)
             .collect::<Vec<_>>()
     };
     let (allowed, denied) = (scopes(Effect::Allow), scopes(Effect::Deny));

@@ -12,4 +12,4 @@ pub mod preset;
 pub use action::Action;
 pub use decide::{Reason, Resource, Subject, Verdict, decide};
 pub use permit::Permit;
-pub use policy::{Effect, Policy, PolicyError, Role, RoleKey, Rule, Scope};
+pub use policy::{Conditions, Effect, Policy, PolicyError, Role, RoleKey, Rule, Scope};

@@ -1,7 +1,10 @@
 //! The right to do one thing to one thing, as a value that only a positive verdict makes.
 
 use super::{Action, Policy, Resource, Subject, decide};
-use crate::ids::{CompanyId, UserId};
+use crate::{
+    clock::Timestamp,
+    ids::{CompanyId, UserId},
+};
 
 /// Proof that `user` may do `action` to `target` in `company`. Mutators take one instead of an id.
 ///
@@ -15,7 +18,7 @@ pub struct Permit<T> {
 }
 
 impl<T: Copy> Permit<T> {
-    /// Asks for `action` on `target`, whose policy-relevant facts are `resource`.
+    /// Asks for `action` on `target`, whose policy-relevant facts are `resource`, as of `at`.
     #[must_use]
     pub fn ask(
         company: CompanyId,
@@ -24,8 +27,9 @@ impl<T: Copy> Permit<T> {
         action: Action,
         resource: &Resource,
         target: T,
+        at: Timestamp,
     ) -> Option<Self> {
-        decide(policy, subject, action, resource).is_allowed().then_some(Self {
+        decide(policy, subject, action, resource, at).is_allowed().then_some(Self {
             company,
             user: subject.user,
             action,

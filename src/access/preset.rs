@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Effect, Policy, Role, RoleKey, Rule, Scope};
+use super::{Action, Conditions, Effect, Policy, Role, RoleKey, Rule, Scope};
 use crate::domain::{Name, RecordKind};
 
 use Action::{
@@ -31,6 +31,7 @@ fn allow(id: &str, role: RoleKey, actions: &[Action], scope: Scope) -> Rule {
         users: BTreeSet::new(),
         actions: actions.iter().copied().collect(),
         scope,
+        conditions: Conditions::default(),
     }
 }
 

@@ -49,9 +49,9 @@ pub struct Caller {
     company: CompanyId,
     subject: Subject,
     policy: Arc<Policy>,
-    member_kind: MemberKind,
     session: Option<Session>,
     correlation: CorrelationId,
+    at: Timestamp,
 }
 
 impl Caller {
@@ -60,11 +60,11 @@ impl Caller {
         company: CompanyId,
         subject: Subject,
         policy: Arc<Policy>,
-        member_kind: MemberKind,
         session: Option<Session>,
         correlation: CorrelationId,
+        at: Timestamp,
     ) -> Self {
-        Self { company, subject, policy, member_kind, session, correlation }
+        Self { company, subject, policy, session, correlation, at }
     }
 
     /// The company at hand.
@@ -94,7 +94,7 @@ impl Caller {
     /// Member or guest.
     #[must_use]
     pub const fn member_kind(&self) -> MemberKind {
-        self.member_kind
+        self.subject.kind
     }
 
     /// The session; `None` for an API key.
@@ -109,15 +109,21 @@ impl Caller {
         self.correlation
     }
 
+    /// When the request was opened: verdicts are as of then, however long it takes.
+    #[must_use]
+    pub const fn at(&self) -> Timestamp {
+        self.at
+    }
+
     /// Whether the person may do `action` to `resource`.
     #[must_use]
     pub fn may(&self, action: Action, resource: &Resource) -> bool {
-        decide(&self.policy, &self.subject, action, resource).is_allowed()
+        decide(&self.policy, &self.subject, action, resource, self.at).is_allowed()
     }
 
     /// The right to do `action` to `target`, whose facts are `resource`; `None` when the verdict is no.
     #[must_use]
     pub fn permit<T: Copy>(&self, action: Action, resource: &Resource, target: T) -> Option<Permit<T>> {
-        Permit::ask(self.company, &self.policy, &self.subject, action, resource, target)
+        Permit::ask(self.company, &self.policy, &self.subject, action, resource, target, self.at)
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Hue(pub u16);
 
 /// Whether a member belongs to the company or is a guest in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MemberKind {
     /// An employee or officer.
@@ -19,6 +19,9 @@ pub enum MemberKind {
 }
 
 impl MemberKind {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Internal, Self::External];
+
     /// As stored.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -6,6 +6,7 @@ pub mod conversation;
 pub mod message;
 pub mod presence;
 pub mod record;
+pub mod status;
 pub mod text;
 
 pub use bounded::{BoundError, Email, MessageBody, Name, Title};
@@ -14,3 +15,4 @@ pub use conversation::ConversationKind;
 pub use message::{LinkSource, MessageState};
 pub use presence::{PresenceStatus, best_of};
 pub use record::{RecordId, RecordKey, RecordKind};
+pub use status::StatusWord;

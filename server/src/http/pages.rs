@@ -16,7 +16,6 @@ use http::{HeaderValue, header};
 use postil::{
     backend::{
         caller::Credentials,
-        crypto::seal::Purpose,
         service::{ServiceError, Services},
     },
     clock::Timestamp,
@@ -31,7 +30,7 @@ use super::{
     Refusal, credentials,
     security::{self, Framing},
 };
-use crate::{config::Origin, state::App};
+use crate::{config::Origin, state::App, ws::place::Place};
 
 pub(super) fn router() -> Router<App> {
     Router::new()
@@ -134,8 +133,9 @@ impl Loader for RequestLoader {
             let Some(company) = self.company.get().copied() else { return Ok(None) };
             let tails = self.services.store().stream_tails(&[company]).await;
             let tails = tails.map_err(|error| self.problem(error.into()))?;
-            let sealed = |seq| self.services.sealer().cursor(Purpose::EventCursor, company, seq);
-            Ok(tails.iter().find(|(of, _)| *of == company).map(|(_, seq)| sealed(seq)))
+            // The policy is not at hand here. Where one of its rules has begun or ended, the socket has the page load afresh.
+            let sealed = |seq| Place { seq, as_of: None }.sealed(self.services.sealer(), company);
+            Ok(tails.iter().find(|(of, _)| *of == company).map(|(_, seq)| sealed(*seq)))
         })
     }
 

@@ -44,17 +44,19 @@ pub struct Member {
     pub subject: Subject,
     /// What the company has written down.
     pub policy: Arc<Policy>,
+}
+
+impl Member {
     /// Not of the company: meets only those whom they talk with.
-    pub guest: bool,
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        self.subject.kind == MemberKind::External
+    }
 }
 
 impl From<&Caller> for Member {
     fn from(caller: &Caller) -> Self {
-        Self {
-            subject: caller.subject().clone(),
-            policy: Arc::clone(caller.policy()),
-            guest: caller.member_kind() == MemberKind::External,
-        }
+        Self { subject: caller.subject().clone(), policy: Arc::clone(caller.policy()) }
     }
 }
 
@@ -191,7 +193,7 @@ impl Ledger for StoreLedger {
     fn member(&self, company: CompanyId, user: UserId) -> Answer<'_, Option<Member>> {
         Box::pin(async move {
             let correlation = CorrelationId::from_uuid(company.uuid());
-            let caller = self.store.membership_view(company, user, correlation).await?;
+            let caller = self.store.membership_view(company, user, correlation, self.clock.now()).await?;
             Ok(caller.as_ref().map(Member::from))
         })
     }
@@ -199,7 +201,7 @@ impl Ledger for StoreLedger {
     fn met(&self, company: CompanyId, guest: UserId, users: Vec<UserId>) -> Answer<'_, Vec<UserId>> {
         Box::pin(async move {
             let correlation = CorrelationId::from_uuid(company.uuid());
-            let Some(caller) = self.store.membership_view(company, guest, correlation).await? else {
+            let Some(caller) = self.store.membership_view(company, guest, correlation, self.clock.now()).await? else {
                 return Ok(Vec::new());
             };
             let mut tx = self.store.begin(&caller, "presence.watch").await?;

@@ -7,6 +7,7 @@
 //! | `hub`, `company` | the node: companies with sockets here, from the log to queues |
 //! | `sight` | who sees what |
 //! | `replay` | resuming from a cursor |
+//! | [`place`] | what a cursor says |
 //! | `leases` | presence of this node's sockets |
 //! | [`ledger`] | what is read from the database |
 //! | [`asyncapi`] | the contract, as a document |
@@ -19,6 +20,7 @@ mod company;
 mod hub;
 mod leases;
 pub mod ledger;
+pub mod place;
 mod replay;
 mod sight;
 mod socket;

@@ -19,6 +19,7 @@ use super::{
     company::{is_about_message, message_frame, written},
     hub::{Hub, Seat},
     ledger::{Audience, LedgerError, Whole},
+    place::Place,
     sight::Sight,
 };
 
@@ -35,7 +36,7 @@ impl Replay {
     /// Reads what happened after `cursor`. `None` when the client must load afresh: the log does not reach back that far,
     /// or rights changed meanwhile, and what it has on its screen is nobody's to know.
     pub async fn begin(hub: &Hub, seat: &Seat, cursor: i64) -> Result<Option<Self>, LedgerError> {
-        let mut sight = Sight::new(seat.admitted.member.clone());
+        let sight = sight_now(hub, seat);
         let mut events = VecDeque::new();
         if !seat.admitted.resumable {
             return Ok(None);
@@ -63,7 +64,8 @@ impl Replay {
         for event in events.iter().filter(|event| event.kind == EventKind::AccessChanged) {
             let harmless = match (event.user, &event.record) {
                 (Some(user), _) => user != seat.user,
-                (None, Some(record)) => facts.get(record).is_some_and(|resource| sight.record(resource)),
+                // Its talk must be read, too: a state may have closed the messages and left the record.
+                (None, Some(record)) => facts.get(record).is_some_and(|resource| sight.read_about(resource)),
                 (None, None) => false,
             };
             if !harmless {
@@ -81,12 +83,18 @@ impl Replay {
         let chunk: Vec<LogEvent> = self.events.drain(..self.events.len().min(CHUNK)).collect();
         let _permit = hub.replays().acquire().await;
         let facts = Facts::read(hub, seat, &chunk).await?;
+        // A slow reader's replay may last: rules begin and end meanwhile.
+        self.sight = sight_now(hub, seat);
         let frames = chunk.iter().filter_map(|event| {
-            let cursor = hub.cursor(seat.company, event.seq);
+            let cursor = hub.cursor(seat.company, Place { seq: event.seq, as_of: seat.admitted.as_of });
             facts.frame(event, cursor, &mut self.sight).map(|frame| written(&frame))
         });
         Ok(Some(frames.collect()))
     }
+}
+
+fn sight_now(hub: &Hub, seat: &Seat) -> Sight {
+    Sight::new(seat.admitted.member.clone(), hub.clock().now())
 }
 
 /// What the verdicts on a chunk need, as it is now.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use postil::{
     access::{Action, Resource, decide},
+    clock::Timestamp,
     domain::{ConversationKind, RecordKey},
     limits,
     wire::Message,
@@ -20,25 +21,32 @@ struct Rights {
     message: bool,
 }
 
-/// One person's rights in one company, with the verdicts remembered for as long as the facts behind them hold.
+/// One person's rights in one company as of one moment, with the verdicts remembered for as long as the facts behind them
+/// hold. Whoever keeps it makes another when a rule of the policy has begun or ended.
 #[derive(Debug)]
 pub(super) struct Sight {
     member: Member,
+    at: Timestamp,
     unlinked: Rights,
     presence: bool,
     records: HashMap<RecordKey, Rights>,
 }
 
 impl Sight {
-    pub fn new(member: Member) -> Self {
-        let allowed = |action| decide(&member.policy, &member.subject, action, &Resource::Unlinked).is_allowed();
+    pub fn new(member: Member, at: Timestamp) -> Self {
+        let allowed = |action| decide(&member.policy, &member.subject, action, &Resource::Unlinked, at).is_allowed();
         let unlinked = Rights { thread: allowed(Action::ThreadRead), message: allowed(Action::MessageRead) };
         let presence = allowed(Action::PresenceRead);
-        Self { member, unlinked, presence, records: HashMap::new() }
+        Self { member, at, unlinked, presence, records: HashMap::new() }
     }
 
     pub const fn member(&self) -> &Member {
         &self.member
+    }
+
+    /// The moment that it is judged as of.
+    pub const fn at(&self) -> Timestamp {
+        self.at
     }
 
     /// Whether the person may see who is online.
@@ -56,13 +64,18 @@ impl Sight {
         if let Some(known) = self.records.get(key) {
             return *known;
         }
-        let allowed = |action| decide(&self.member.policy, &self.member.subject, action, resource).is_allowed();
-        let rights = Rights { thread: allowed(Action::ThreadRead), message: allowed(Action::MessageRead) };
+        let rights = self.judge(resource);
         if self.records.len() >= limits::HUB_VERDICTS_MAX {
             self.records.clear();
         }
         self.records.insert(key.clone(), rights);
         rights
+    }
+
+    fn judge(&self, resource: &Resource) -> Rights {
+        let allowed =
+            |action| decide(&self.member.policy, &self.member.subject, action, resource, self.at).is_allowed();
+        Rights { thread: allowed(Action::ThreadRead), message: allowed(Action::MessageRead) }
     }
 
     pub fn record(&mut self, resource: &Resource) -> bool {
@@ -71,7 +84,13 @@ impl Sight {
 
     /// Without the memory: for facts that hold no more.
     pub fn saw_record(&self, resource: &Resource) -> bool {
-        decide(&self.member.policy, &self.member.subject, Action::ThreadRead, resource).is_allowed()
+        self.judge(resource).thread
+    }
+
+    /// Whether messages about this record are read, where their conversation is seen. Without the memory.
+    pub fn read_about(&self, resource: &Resource) -> bool {
+        let rights = self.judge(resource);
+        rights.thread && rights.message
     }
 
     pub fn conversation(&mut self, audience: &Audience) -> bool {
@@ -123,6 +142,7 @@ mod tests {
 
     use postil::{
         access::{RoleKey, Subject, preset},
+        domain::MemberKind,
         ids::{ConversationId, DepartmentId, UserId},
     };
     use uuid::Uuid;
@@ -133,10 +153,11 @@ mod tests {
         let subject = Subject {
             user: UserId::from_uuid(Uuid::from_u128(1)),
             role,
+            kind: MemberKind::Internal,
             department: Some(DepartmentId::from_uuid(Uuid::from_u128(department))),
             projects: BTreeSet::new(),
         };
-        Sight::new(Member { subject, policy: Arc::new(preset::policy()), guest: false })
+        Sight::new(Member { subject, policy: Arc::new(preset::policy()) }, Timestamp::from_micros(0))
     }
 
     fn invoice(department: u128) -> Resource {
@@ -145,6 +166,7 @@ mod tests {
             owner: None,
             department: Some(DepartmentId::from_uuid(Uuid::from_u128(department))),
             project: None,
+            state: None,
         }
     }
 

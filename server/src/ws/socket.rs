@@ -16,6 +16,7 @@ use super::{
     company::{Ending, presence_frame, written},
     hub::{Hub, Refused, Seat},
     ledger::Guest,
+    place::Place,
     replay::Replay,
     state::{Act, Identified, Refusal, Unidentified},
     transport::{Gone, Incoming, Transport},
@@ -138,7 +139,7 @@ async fn greet<T: Transport>(
         () = stopping.cancelled() => return Err(CloseCode::GoingAway.into()),
     };
     let (hello, state) = Unidentified { company }.hello(&text)?;
-    let cursor = hello.cursor.as_deref().and_then(|cursor| hub.position(company, cursor));
+    let cursor = hello.cursor.as_deref().and_then(|cursor| hub.place(company, cursor));
     let mut seat = hub.join(guest, connection, hello.active, cursor).await.map_err(|refused| match refused {
         Refused::TooMany => CloseCode::TooMany,
         Refused::Away => CloseCode::GoingAway,
@@ -148,14 +149,14 @@ async fn greet<T: Transport>(
     })?;
     let remembered = seat.admitted.replay.take();
     let replay = match cursor {
-        Some(cursor) if remembered.is_none() => Replay::begin(hub, &seat, cursor).await,
+        Some(cursor) if remembered.is_none() => Replay::begin(hub, &seat, cursor.seq).await,
         _ => Ok(None),
     };
     // Unreadable now: the client comes back with the same cursor.
     let mut replay = replay.map_err(|_| CloseCode::GoingAway)?;
     let welcome = ServerFrame::Welcome {
         connection_id: connection,
-        cursor: hub.cursor(company, seat.admitted.at),
+        cursor: hub.cursor(company, Place { seq: seat.admitted.at, as_of: seat.admitted.as_of }),
         resumed: remembered.is_some() || replay.is_some(),
         server_time: hub.clock().now(),
     };

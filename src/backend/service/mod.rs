@@ -156,7 +156,7 @@ impl Services {
                 self.inner.store.session_open(token.hash(), target, self.now(), credentials.correlation).await?
             }
             Some(Proof::ApiKey(key)) => {
-                self.inner.store.api_key_open(key.hash(), target, credentials.correlation).await?
+                self.inner.store.api_key_open(key.hash(), target, self.now(), credentials.correlation).await?
             }
         };
         let opened = opened.ok_or_else(|| ServiceError::code(Code::Unauthenticated))?;

@@ -3,12 +3,15 @@
 //! The two are compiled from one document in one transaction and then judged by different code. Nothing here decides
 //! anything; start reading at [`compile`].
 
+use std::collections::BTreeSet;
+
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    access::{Effect, Policy, PolicyError, Scope},
+    access::{Conditions, Effect, Policy, PolicyError, Scope},
     clock::Timestamp,
+    domain::MemberKind,
     ids::{CompanyId, UserId},
 };
 
@@ -31,18 +34,37 @@ pub struct GrantRow {
     pub scope: &'static str,
     /// Which department, project, kind or record, where the scope names one.
     pub target: Option<String>,
+    /// The only kind of member that it is for; `None` is for both.
+    pub member_kind: Option<&'static str>,
+    /// The record's state that it asks for; `None` asks for none.
+    pub state: Option<String>,
+    /// When it begins; `None` always has.
+    pub valid_from: Option<Timestamp>,
+    /// When it is over; `None` never is.
+    pub valid_until: Option<Timestamp>,
 }
 
-/// Flattens `policy`: one row for each rule, subject and action, in the document's order.
+/// Flattens `policy`: one row for each rule, subject, action and record state, in the document's order. A rule that could
+/// never hold (which no document that was checked has) becomes none.
 #[must_use]
 pub fn compile(policy: &Policy) -> Vec<GrantRow> {
     let mut rows = Vec::new();
     for rule in &policy.rules {
         let (scope, target) = scope_columns(&rule.scope);
+        if rule.conditions.member_kinds.as_ref().is_some_and(BTreeSet::is_empty) {
+            continue;
+        }
+        let member_kind = member_kind(&rule.conditions);
+        let states: Vec<Option<String>> = match &rule.conditions.record_states {
+            None => vec![None],
+            Some(words) => words.iter().map(|word| Some(word.as_str().to_owned())).collect(),
+        };
         let roles = rule.roles.iter().map(|role| (Some(role.as_str().to_owned()), None));
         let users = rule.users.iter().map(|user| (None, Some(user.uuid())));
         for (role_key, user_id) in roles.chain(users) {
-            for action in &rule.actions {
+            for (action, state) in
+                rule.actions.iter().flat_map(|action| states.iter().map(move |state| (action, state)))
+            {
                 rows.push(GrantRow {
                     ordinal: i32::try_from(rows.len() + 1).unwrap_or(i32::MAX),
                     rule_id: rule.id.clone(),
@@ -55,11 +77,21 @@ pub fn compile(policy: &Policy) -> Vec<GrantRow> {
                     action: action.as_str(),
                     scope,
                     target: target.clone(),
+                    member_kind,
+                    state: state.clone(),
+                    valid_from: rule.conditions.from,
+                    valid_until: rule.conditions.until,
                 });
             }
         }
     }
     rows
+}
+
+/// The column `member_kind`: the only kind that the conditions leave, `None` when they leave both.
+fn member_kind(conditions: &Conditions) -> Option<&'static str> {
+    let kinds = conditions.member_kinds.as_ref().filter(|kinds| kinds.len() < MemberKind::ALL.len())?;
+    kinds.first().map(|kind| kind.as_str())
 }
 
 /// The columns `scope` and `target`, from which `policy_grants.token` is generated, spelled as in `linked_records.scope_tokens`.
@@ -147,11 +179,14 @@ pub async fn policy_put(
     sqlx::query(
         "-- store::policy_put (grants)
         INSERT INTO policy_grants (
-            company_id, version, ordinal, rule_id, effect, role_key, user_id, action, scope, target
+            company_id, version, ordinal, rule_id, effect, role_key, user_id, action, scope, target,
+            member_kind, state, valid_from, valid_until
         )
-        SELECT $1, $2, g.ordinal, g.rule_id, g.effect, g.role_key, g.user_id, g.action, g.scope, g.target
-        FROM unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::text[], $9::text[], $10::text[])
-            AS g (ordinal, rule_id, effect, role_key, user_id, action, scope, target)",
+        SELECT $1, $2, g.ordinal, g.rule_id, g.effect, g.role_key, g.user_id, g.action, g.scope, g.target,
+            g.member_kind, g.state, g.valid_from, g.valid_until
+        FROM unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::text[], $9::text[], $10::text[],
+            $11::text[], $12::text[], $13::timestamptz[], $14::timestamptz[])
+            AS g (ordinal, rule_id, effect, role_key, user_id, action, scope, target, member_kind, state, valid_from, valid_until)",
     )
     .bind(company)
     .bind(version)
@@ -163,6 +198,10 @@ pub async fn policy_put(
     .bind(rows.iter().map(|row| row.action).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.scope).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.target.as_deref()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.member_kind).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.state.as_deref()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.valid_from.map(Timestamp::to_datetime)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.valid_until.map(Timestamp::to_datetime)).collect::<Vec<_>>())
     .execute(&mut *conn)
     .await?;
     // Last: the trigger takes a position of the company's stream, whose lock is best held for the commit alone.
@@ -180,8 +219,6 @@ pub async fn policy_put(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::{
         access::{Action, RoleKey, Rule, preset},
@@ -196,6 +233,7 @@ mod tests {
             users: BTreeSet::from([UserId::from_uuid(Uuid::from_u128(9))]),
             actions: BTreeSet::from([Action::MessageRead, Action::ThreadRead]),
             scope,
+            conditions: Conditions::default(),
         }
     }
 
@@ -218,6 +256,36 @@ mod tests {
             ]
         );
         assert!(rows.iter().all(|row| row.effect == "deny" && row.rule_id == "r" && row.target.is_none()));
+    }
+
+    #[test]
+    fn conditions_become_columns_and_each_state_a_row() {
+        let mut rule = rule(Scope::Company);
+        rule.users.clear();
+        rule.actions = BTreeSet::from([Action::MessageRead]);
+        let words = ["Posted", "closed"].map(|word| crate::domain::StatusWord::new(word).unwrap());
+        rule.conditions = Conditions {
+            member_kinds: Some(BTreeSet::from([MemberKind::External])),
+            record_states: Some(BTreeSet::from(words)),
+            from: Some(Timestamp::from_micros(1)),
+            until: None,
+        };
+        let compiled = |rule: &Rule| compile(&Policy { roles: vec![], rules: vec![rule.clone()] });
+        let rows = compiled(&rule);
+        assert_eq!(rows.iter().map(|row| row.state.as_deref()).collect::<Vec<_>>(), [Some("closed"), Some("posted")]);
+        for row in &rows {
+            assert_eq!(row.member_kind, Some("external"));
+            assert_eq!((row.valid_from, row.valid_until), (Some(Timestamp::from_micros(1)), None));
+        }
+        rule.conditions.member_kinds = Some(BTreeSet::from(MemberKind::ALL));
+        assert!(compiled(&rule).iter().all(|row| row.member_kind.is_none()), "both kinds are everyone");
+        for never in [
+            Conditions { member_kinds: Some(BTreeSet::new()), ..Conditions::default() },
+            Conditions { record_states: Some(BTreeSet::new()), ..Conditions::default() },
+        ] {
+            rule.conditions = never;
+            assert_eq!(compiled(&rule), []);
+        }
     }
 
     #[test]

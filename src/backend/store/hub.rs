@@ -11,7 +11,7 @@ use crate::{
     access::{Resource, RoleKey, Subject},
     backend::caller::Caller,
     clock::Timestamp,
-    domain::{ConversationKind, RecordKey},
+    domain::{ConversationKind, RecordKey, StatusWord},
     ids::{CompanyId, ConversationId, CorrelationId, DepartmentId, MessageId, ProjectId, SessionId, UserId},
     wire::Message,
 };
@@ -82,13 +82,13 @@ SELECT r.*, CASE WHEN t.is_mixed THEN (
 FROM message_rows r LEFT JOIN threads t ON r.parent_id IS NULL AND t.company_id = r.company_id AND t.root_id = r.id
 WHERE r.company_id = $1 AND r.id = ANY ($2)";
 const AUDIENCE: &str = "-- store::hub_audience
-SELECT c.id, c.kind, r.kind AS record_kind, r.id AS record_id, r.owner_id, r.department_id, r.project_id,
+SELECT c.id, c.kind, r.kind AS record_kind, r.id AS record_id, r.owner_id, r.department_id, r.project_id, r.status,
     ARRAY(SELECT p.user_id FROM participants p WHERE p.company_id = c.company_id AND p.conversation_id = c.id AND p.deleted_at IS NULL) AS people
 FROM conversations c
 LEFT JOIN linked_records r ON r.company_id = c.company_id AND r.kind = c.link_kind AND r.id = c.link_id
-WHERE c.company_id = $1 AND c.id = ANY ($2) AND c.deleted_at IS NULL";
+WHERE c.company_id = $1 AND c.id = ANY ($2) AND c.deleted_at IS NULL AND r.deleted_at IS NULL";
 const RECORDS: &str = "-- store::hub_record_facts
-SELECT r.kind AS record_kind, r.id AS record_id, r.owner_id, r.department_id, r.project_id
+SELECT r.kind AS record_kind, r.id AS record_id, r.owner_id, r.department_id, r.project_id, r.status
 FROM linked_records r JOIN unnest($2::text[], $3::text[]) AS wanted (kind, id) ON r.kind = wanted.kind AND r.id = wanted.id
 WHERE r.company_id = $1 AND r.deleted_at IS NULL";
 const MEMBER: &str = "-- store::hub_member
@@ -106,6 +106,7 @@ fn resource(row: &PgRow) -> Result<Resource, StoreError> {
             owner: row.try_get::<Option<Uuid>, _>("owner_id")?.map(UserId::from_uuid),
             department: row.try_get::<Option<Uuid>, _>("department_id")?.map(DepartmentId::from_uuid),
             project: row.try_get::<Option<Uuid>, _>("project_id")?.map(ProjectId::from_uuid),
+            state: row.try_get::<Option<&str>, _>("status")?.map(StatusWord::of_record),
         },
     })
 }
@@ -222,7 +223,7 @@ impl Store {
             .collect()
     }
 
-    /// A member as the policy sees them now; `None` when the membership has ended.
+    /// A member as the policy sees them at `at`; `None` when the membership has ended.
     ///
     /// # Errors
     /// When the database fails.
@@ -231,6 +232,7 @@ impl Store {
         company: CompanyId,
         user: UserId,
         correlation: CorrelationId,
+        at: Timestamp,
     ) -> Result<Option<Caller>, StoreError> {
         let row = {
             let mut tx = tx::begin(&self.worker, user, company).await?;
@@ -242,18 +244,12 @@ impl Store {
             user,
             role: RoleKey::new(row.try_get("role_key")?)
                 .map_err(|_| StoreError::Inconsistent { table: "memberships", column: "role_key" })?,
+            kind: rows::member_kind(row.try_get("member_kind")?)?,
             department: row.try_get::<Option<Uuid>, _>("department_id")?.map(DepartmentId::from_uuid),
             projects: projects.into_iter().map(ProjectId::from_uuid).collect(),
         };
         let policy = self.policies.load(&self.app, company, user, row.try_get("policy_version")?).await?;
-        Ok(Some(Caller::new(
-            company,
-            subject,
-            policy,
-            rows::member_kind(row.try_get("member_kind")?)?,
-            None,
-            correlation,
-        )))
+        Ok(Some(Caller::new(company, subject, policy, None, correlation, at)))
     }
 
     /// Those of `sessions` that are still good, each with the company that it is in now.

@@ -1023,7 +1023,7 @@ mod tests {
     use crate::{
         access::{Action, Resource, Subject, decide},
         domain::{
-            MessageBody, Title,
+            MemberKind, MessageBody, StatusWord, Title,
             text::{self, Inline},
         },
         limits,
@@ -1034,6 +1034,7 @@ mod tests {
         Subject {
             user: user(key),
             role: member.role.clone(),
+            kind: if member.external { MemberKind::External } else { MemberKind::Internal },
             department: member.department.as_ref().map(|key| company.department(key)),
             projects: company
                 .projects
@@ -1052,13 +1053,15 @@ mod tests {
                 owner: it.owner.as_ref().map(|key| user(key)),
                 department: it.department.as_ref().map(|key| company.department(key)),
                 project: it.project.as_ref().map(|key| company.project(key)),
+                state: it.status.as_deref().map(StatusWord::of_record),
             }
         })
     }
 
     fn may(company: &Company, person: &str, action: Action, key: Option<&RecordKey>) -> bool {
         let policy = company.policies().pop().unwrap().0;
-        decide(&policy, &subject(company, person), action, &resource(company, key)).is_allowed()
+        let at = Timestamp::from_micros(0);
+        decide(&policy, &subject(company, person), action, &resource(company, key), at).is_allowed()
     }
 
     fn all() -> impl Iterator<Item = (&'static Company, &'static Conversation, &'static Message)> {

@@ -15,7 +15,7 @@ use crate::{
         crypto::token::TokenHash,
     },
     clock::Timestamp,
-    domain::{ConversationKind, Hue, LinkSource, RecordKey},
+    domain::{ConversationKind, Hue, LinkSource, RecordKey, StatusWord},
     ids::{CompanyId, ConversationId, CorrelationId, DepartmentId, MessageId, ProjectId, SessionId, UserId},
     wire::{CompanyMembership, SessionKind},
 };
@@ -100,18 +100,20 @@ const OPEN: &str = "-- store::session_open
 SELECT s.* FROM auth.session_open($1, $2) AS s";
 const OPEN_WITH_FACTS: &str = "-- store::session_open_with_facts
 SELECT s.*, f.conversation_id, f.conversation_kind, f.conversation_link_kind, f.conversation_link_id,
-    f.conversation_owner_id, f.conversation_department_id, f.conversation_project_id,
+    f.conversation_owner_id, f.conversation_department_id, f.conversation_project_id, f.conversation_status,
     f.message_id, f.root_id, f.author_id, f.message_link_kind, f.message_link_id, f.message_link_source, f.record_kind, f.record_id,
-    f.owner_id AS record_owner_id, f.department_id AS record_department_id, f.project_id AS record_project_id, f.found
+    f.owner_id AS record_owner_id, f.department_id AS record_department_id, f.project_id AS record_project_id, f.status AS record_status,
+    f.found
 FROM auth.session_open($1, $2) AS s
 LEFT JOIN LATERAL (SELECT x.*, true AS found FROM app.facts(s.user_id, s.company_id, $3, $4, $5, $6) AS x) AS f ON true";
 const OPEN_KEY: &str = "-- store::api_key_open
 SELECT k.* FROM auth.api_key_open($1) AS k";
 const OPEN_KEY_WITH_FACTS: &str = "-- store::api_key_open_with_facts
 SELECT k.*, f.conversation_id, f.conversation_kind, f.conversation_link_kind, f.conversation_link_id,
-    f.conversation_owner_id, f.conversation_department_id, f.conversation_project_id,
+    f.conversation_owner_id, f.conversation_department_id, f.conversation_project_id, f.conversation_status,
     f.message_id, f.root_id, f.author_id, f.message_link_kind, f.message_link_id, f.message_link_source, f.record_kind, f.record_id,
-    f.owner_id AS record_owner_id, f.department_id AS record_department_id, f.project_id AS record_project_id, f.found
+    f.owner_id AS record_owner_id, f.department_id AS record_department_id, f.project_id AS record_project_id, f.status AS record_status,
+    f.found
 FROM auth.api_key_open($1) AS k
 LEFT JOIN LATERAL (SELECT x.*, true AS found FROM app.facts(k.user_id, k.company_id, $2, $3, $4, $5) AS x) AS f ON true";
 
@@ -144,6 +146,7 @@ fn resource(row: &PgRow, of: &str, kind: &str, id: &str) -> Result<Resource, Sto
             owner: scope("owner")?.map(UserId::from_uuid),
             department: scope("department")?.map(DepartmentId::from_uuid),
             project: scope("project")?.map(ProjectId::from_uuid),
+            state: row.try_get::<Option<&str>, _>(format!("{of}_status").as_str())?.map(StatusWord::of_record),
         },
     })
 }
@@ -185,6 +188,7 @@ impl Store {
         row: &PgRow,
         session: Option<Session>,
         correlation: CorrelationId,
+        at: Timestamp,
     ) -> Result<Caller, StoreError> {
         let company = CompanyId::from_uuid(row.try_get("company_id")?);
         let user = UserId::from_uuid(row.try_get("user_id")?);
@@ -192,11 +196,12 @@ impl Store {
         let subject = Subject {
             user,
             role: role_key(row.try_get("role_key")?)?,
+            kind: rows::member_kind(row.try_get("member_kind")?)?,
             department: row.try_get::<Option<Uuid>, _>("department_id")?.map(DepartmentId::from_uuid),
             projects: projects.into_iter().map(ProjectId::from_uuid).collect::<BTreeSet<_>>(),
         };
         let policy = self.policies.load(&self.app, company, user, row.try_get("policy_version")?).await?;
-        Ok(Caller::new(company, subject, policy, rows::member_kind(row.try_get("member_kind")?)?, session, correlation))
+        Ok(Caller::new(company, subject, policy, session, correlation, at))
     }
 
     /// Opens a request by session: the live session, its membership as of now, and the facts of `target` under row-level
@@ -230,7 +235,7 @@ impl Store {
             expires_at: rows::timestamp(&row, "expires_at")?,
         };
         let facts = if target.is_some() { facts(&row)? } else { None };
-        Ok(Some(Opened { caller: self.caller(&row, Some(session), correlation).await?, facts }))
+        Ok(Some(Opened { caller: self.caller(&row, Some(session), correlation, at).await?, facts }))
     }
 
     /// Opens a request by an ERP's API key, likewise.
@@ -241,6 +246,7 @@ impl Store {
         &self,
         key: TokenHash,
         target: Option<&Target>,
+        at: Timestamp,
         correlation: CorrelationId,
     ) -> Result<Option<Opened>, StoreError> {
         let query = if let Some(target) = target {
@@ -255,7 +261,7 @@ impl Store {
         };
         let Some(row) = query.fetch_optional(&self.app).await? else { return Ok(None) };
         let facts = if target.is_some() { facts(&row)? } else { None };
-        Ok(Some(Opened { caller: self.caller(&row, None, correlation).await?, facts }))
+        Ok(Some(Opened { caller: self.caller(&row, None, correlation, at).await?, facts }))
     }
 
     /// The account of that address: its id and password hash.

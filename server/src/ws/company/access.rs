@@ -7,10 +7,12 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use postil::{
-    access::{Action, Resource, Rule},
+    access::{Action, Policy, Resource, Rule},
     backend::store::LogEvent,
+    clock::Timestamp,
     domain::{ConversationKind, RecordKey},
     ids::{ConversationId, UserId},
+    limits,
     wire::{CloseCode, ServerFrame},
 };
 
@@ -20,8 +22,8 @@ use crate::ws::{
     sight::Sight,
 };
 
-/// The rules that decide what this member sees. Equal rules, department and projects: equal sight.
-fn rules(member: &Member) -> Vec<&Rule> {
+/// The rules that decide what this member sees at that moment. Equal rules, kind, department and projects: equal sight.
+fn rules(member: &Member, at: Timestamp) -> Vec<&Rule> {
     let seeing = [Action::ThreadRead, Action::MessageRead, Action::PresenceRead];
     member
         .policy
@@ -29,14 +31,16 @@ fn rules(member: &Member) -> Vec<&Rule> {
         .iter()
         .filter(|rule| rule.roles.contains(&member.subject.role) || rule.users.contains(&member.subject.user))
         .filter(|rule| seeing.iter().any(|action| rule.actions.contains(action)))
+        .filter(|rule| rule.conditions.hold_at(at))
         .collect()
 }
 
-fn sees_the_same(a: &Member, b: &Member) -> bool {
-    a.guest == b.guest
+fn sees_the_same(before: &Sight, now: &Sight) -> bool {
+    let (a, b) = (before.member(), now.member());
+    a.subject.kind == b.subject.kind
         && a.subject.department == b.subject.department
         && a.subject.projects == b.subject.projects
-        && rules(a) == rules(b)
+        && rules(a, before.at()) == rules(b, now.at())
 }
 
 impl Company {
@@ -108,19 +112,51 @@ impl Company {
         };
         for user in self.viewers.keys().copied().collect::<Vec<_>>() {
             if let Some(viewer) = self.viewers.get(&user) {
-                let (subject, guest) = (viewer.sight.member().subject.clone(), viewer.sight.member().guest);
-                self.judge_again(user, Member { subject, policy: Arc::clone(&policy), guest }, seq);
+                let subject = viewer.sight.member().subject.clone();
+                self.judge_again(user, Member { subject, policy: Arc::clone(&policy) }, seq);
             }
         }
         Ok(())
     }
 
+    /// A rule may have begun or ended since this was last asked: then everyone is judged as of now, as if the policy were
+    /// another. Asked before anything else is judged, so that no event is told by a verdict that has run out.
+    pub(super) fn time_passed(&mut self) {
+        let now = self.judged_as_of();
+        if self.turn.is_none_or(|turn| now < turn) {
+            return;
+        }
+        self.turn = None;
+        self.era = None;
+        for user in self.viewers.keys().copied().collect::<Vec<_>>() {
+            if let Some(viewer) = self.viewers.get(&user) {
+                let member = viewer.sight.member().clone();
+                self.judge_again(user, member, self.position);
+            }
+        }
+        self.resync_those_who_need();
+    }
+
+    /// The moment that verdicts are as of: a little in the past, so that the database is there too, whose clock is another.
+    pub(super) fn judged_as_of(&self) -> Timestamp {
+        Timestamp::from_micros(self.around.clock.now().micros() - limits::CLOCK_MARGIN_MS * 1_000)
+    }
+
+    /// Remembers when this policy changes by itself, next and last.
+    pub(super) fn keep_time(&mut self, policy: &Policy, at: Timestamp) {
+        if let Some(next) = policy.next_change(at) {
+            self.turn = Some(self.turn.map_or(next, |turn| turn.min(next)));
+        }
+        self.era = self.era.max(policy.last_change(at));
+    }
+
     fn judge_again(&mut self, user: UserId, member: Member, seq: i64) {
+        let at = self.judged_as_of();
+        self.keep_time(&member.policy, at);
         let cursor = self.cursor(seq);
         let Some(viewer) = self.viewers.get_mut(&user) else { return };
-        let same = sees_the_same(viewer.sight.member(), &member);
-        let mut before = core::mem::replace(&mut viewer.sight, Sight::new(member));
-        if same {
+        let mut before = core::mem::replace(&mut viewer.sight, Sight::new(member, at));
+        if sees_the_same(&before, &viewer.sight) {
             return;
         }
         let now = &mut viewer.sight;
@@ -139,7 +175,7 @@ impl Company {
             .map(|(key, _)| key.clone())
             .collect();
         // Whoever becomes a guest showed people whom a guest may not meet.
-        let estranged = now.member().guest && !before.member().guest;
+        let estranged = now.member().is_guest() && !before.member().is_guest();
         let presence_lost = before.presence() && (!now.presence() || estranged);
         viewer.resync = true;
         if !conversation_ids.is_empty() || !records.is_empty() {
@@ -153,7 +189,7 @@ impl Company {
         }
     }
 
-    /// What policies look at in a record (owner, department, project) has changed: for everyone.
+    /// What policies look at in a record (owner, department, project, state) has changed, or it is gone: for everyone.
     async fn record_moved(&mut self, key: &RecordKey, seq: i64) -> Result<(), LedgerError> {
         let about: Vec<Arc<Audience>> = self
             .audiences
@@ -178,7 +214,11 @@ impl Company {
         for viewer in viewers.values_mut() {
             let sees = now.as_ref().is_some_and(|now| viewer.sight.saw_record(now));
             match &before {
-                _ if sees => {}
+                _ if sees => {
+                    // Still there, but not to be read any more, or not known whether it was.
+                    let reads = now.as_ref().is_some_and(|now| viewer.sight.read_about(now));
+                    viewer.resync |= !reads && before.as_ref().is_none_or(|before| viewer.sight.read_about(before));
+                }
                 Some(before) if viewer.sight.saw_record(before) => {
                     Self::push(viewer, &bytes, || self.cursor(self.position));
                 }

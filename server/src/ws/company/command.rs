@@ -3,12 +3,13 @@
 use axum::extract::ws::Utf8Bytes;
 use postil::{
     backend::bus::{Inbound, PresenceChange},
+    clock::Timestamp,
     ids::{ConnectionId, ConversationId, SessionId, UserId},
     wire::CloseCode,
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::ws::ledger::Member;
+use crate::ws::{ledger::Member, place::Place};
 
 /// How the hub ends a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(in crate::ws) struct Admission {
     /// [`super::Shared::epoch`] from before `member` was read: if it has moved since, the member is read again.
     pub epoch: u64,
     /// Where to resume.
-    pub cursor: Option<i64>,
+    pub cursor: Option<Place>,
     pub queue: mpsc::Sender<Utf8Bytes>,
     pub ended: oneshot::Sender<Ending>,
     pub reply: oneshot::Sender<Admitted>,
@@ -44,6 +45,8 @@ pub(in crate::ws) struct Admission {
 #[derive(Clone, Debug)]
 pub(in crate::ws) struct Admitted {
     pub at: i64,
+    /// When a rule of the policy last began or ended: what its cursors tell.
+    pub as_of: Option<Timestamp>,
     /// Whom it was let in as.
     pub member: Member,
     /// Whether the events after the client's cursor, up to `at`, can be replayed.

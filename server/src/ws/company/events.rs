@@ -96,6 +96,7 @@ impl Company {
     /// Considers events that follow each other and the position. What is considered stays so if a later one fails.
     async fn consider(&mut self, mut events: Vec<Carried>) -> Result<(), LedgerError> {
         let result = loop {
+            self.time_passed();
             let run = events.iter().position(|one| !is_about_message(one.event.kind)).unwrap_or(events.len());
             if run > 0 {
                 let rest = events.split_off(run);

@@ -25,10 +25,10 @@ use postil::{
     access::Resource,
     backend::{
         bus::{Bus, Inbound, Signal},
-        crypto::{Sealer, seal::Purpose},
+        crypto::Sealer,
         store::LogEvent,
     },
-    clock::Clock,
+    clock::{Clock, Timestamp},
     domain::RecordKey,
     ids::{CompanyId, ConnectionId, ConversationId, SessionId, UserId},
     limits,
@@ -50,11 +50,14 @@ use self::{
 };
 use super::{
     ledger::{Audience, Ledger, LedgerError},
+    place::Place,
     sight::Sight,
 };
 
 /// Commands taken from the queue at once.
 const BATCH: usize = 256;
+/// Longest sleep until a rule begins or ends.
+const TURN_LOOK: Duration = Duration::from_mins(1);
 
 /// What the hub reads of a company from outside.
 #[derive(Debug, Default)]
@@ -127,6 +130,10 @@ pub(super) struct Company {
     records: HashMap<RecordKey, Option<Resource>>,
     ring: Ring,
     whispers: Whispers,
+    /// When the next rule of the policy begins or ends: everyone is judged again.
+    turn: Option<Timestamp>,
+    /// When the last one did. Cursors tell it, so that whoever was away at that moment loads afresh.
+    era: Option<Timestamp>,
 }
 
 impl Company {
@@ -143,6 +150,8 @@ impl Company {
             records: HashMap::new(),
             ring: Ring::default(),
             whispers: Whispers::default(),
+            turn: None,
+            era: None,
         }
     }
 
@@ -161,7 +170,8 @@ impl Company {
         let shared = Arc::clone(&self.shared);
         let mut batch = Vec::with_capacity(BATCH);
         loop {
-            let flush = self.whispers.due();
+            self.time_passed();
+            let (flush, turn) = (self.whispers.due(), self.next_turn());
             tokio::select! {
                 taken = commands.recv_many(&mut batch, BATCH) => {
                     if taken == 0 {
@@ -171,8 +181,18 @@ impl Company {
                 }
                 () = shared.dirty.notified() => self.look_or_wait().await,
                 () = at(flush), if flush.is_some() => self.whispers_flush().await,
+                // What is due is done at the top of the loop.
+                () = at(turn), if turn.is_some() => {}
             }
         }
+    }
+
+    /// When to look at the clock again, in the runtime's time.
+    fn next_turn(&self) -> Option<time::Instant> {
+        let wait = self.turn?.micros() - self.judged_as_of().micros();
+        // A machine's clock may be set while a long sleep lasts.
+        let wait = Duration::from_micros(u64::try_from(wait).unwrap_or(0) + 1_000).min(TURN_LOOK);
+        Some(time::Instant::now() + wait)
     }
 
     async fn begin(&mut self) -> Result<(), LedgerError> {
@@ -190,6 +210,7 @@ impl Company {
     }
 
     async fn take(&mut self, batch: &mut Vec<Command>) {
+        self.time_passed();
         let mut arrivals = Vec::new();
         let mut look = false;
         for command in batch.drain(..) {
@@ -261,11 +282,17 @@ impl Company {
                 Err(error) => return tracing::warn!(company = %self.id, %error, "the hub can't read a member"),
             }
         }
+        let at = self.judged_as_of();
+        self.keep_time(&member.policy, at);
+        // A rule that began or ended while they were away left no event: what is on their screen is nobody's to know.
         let resumable = cursor.is_some_and(|cursor| {
-            cursor <= self.position && self.position - cursor <= i64::from(limits::REPLAY_EVENTS_MAX)
+            cursor.seq <= self.position
+                && self.position - cursor.seq <= i64::from(limits::REPLAY_EVENTS_MAX)
+                && self.era <= cursor.as_of
         });
+        let cursor = cursor.map(|cursor| cursor.seq);
         let viewer = self.viewers.entry(user).or_insert_with(|| Viewer {
-            sight: Sight::new(member.clone()),
+            sight: Sight::new(member.clone(), at),
             sockets: Vec::new(),
             typed: None,
             resync: false,
@@ -275,7 +302,7 @@ impl Company {
             .filter(|_| resumable)
             .and_then(|cursor| self.ring.replay(cursor, self.position, &mut viewer.sight, &facts));
         viewer.sockets.push(Socket { connection, session, queue, ended: Some(ended), watch: Box::default() });
-        if reply.send(Admitted { at: self.position, member, resumable, replay }).is_err() {
+        if reply.send(Admitted { at: self.position, as_of: self.era, member, resumable, replay }).is_err() {
             self.leave(user, connection);
         }
     }
@@ -312,7 +339,7 @@ impl Company {
 
     /// Where the stream stands after `position`, for clients.
     fn cursor(&self, position: i64) -> String {
-        self.around.sealer.cursor(Purpose::EventCursor, self.id, &position)
+        Place { seq: position, as_of: self.era }.sealed(&self.around.sealer, self.id)
     }
 
     /// Queues a frame for all of a person's sockets. One without room has lost something: it ends, and loads afresh.

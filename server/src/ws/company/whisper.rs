@@ -83,7 +83,7 @@ pub(in crate::ws) fn presence_frame(
 impl Company {
     /// Whether this person meets only those whom they talk with.
     pub(super) fn is_guest(&self, user: UserId) -> bool {
-        self.viewers.get(&user).is_none_or(|viewer| viewer.sight.member().guest)
+        self.viewers.get(&user).is_none_or(|viewer| viewer.sight.member().is_guest())
     }
 
     /// Sets whom a socket shows; whether its person may know.

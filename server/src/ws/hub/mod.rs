@@ -15,13 +15,14 @@ use super::{
     company::{Admission, Admitted, Command, Company, Ending, Shared as CompanyShared, Surroundings},
     leases::Leases,
     ledger::{Guest, Ledger, Member},
+    place::Place,
 };
 use crate::lifecycle::Lifecycle;
 use axum::extract::ws::Utf8Bytes;
 use postil::{
     backend::{
         bus::{Bus, Inbox, PresenceChange},
-        crypto::{Sealer, seal::Purpose},
+        crypto::Sealer,
     },
     clock::Clock,
     ids::{CompanyId, ConnectionId, ConversationId, SessionId, UserId},
@@ -199,12 +200,12 @@ impl Hub {
         &self.0.replays
     }
 
-    pub(super) fn cursor(&self, company: CompanyId, position: i64) -> String {
-        self.0.around.sealer.cursor(Purpose::EventCursor, company, &position)
+    pub(super) fn cursor(&self, company: CompanyId, place: Place) -> String {
+        place.sealed(&self.0.around.sealer, company)
     }
 
-    pub(super) fn position(&self, company: CompanyId, cursor: &str) -> Option<i64> {
-        self.0.around.sealer.position(Purpose::EventCursor, company, cursor)
+    pub(super) fn place(&self, company: CompanyId, cursor: &str) -> Option<Place> {
+        Place::opened(&self.0.around.sealer, company, cursor)
     }
 
     fn registry<T>(&self, look: impl FnOnce(&mut Registry) -> T) -> T {
@@ -231,7 +232,7 @@ impl Hub {
         guest: Guest,
         connection: ConnectionId,
         active: bool,
-        cursor: Option<i64>,
+        cursor: Option<Place>,
     ) -> Result<Seat, Refused> {
         let Guest { member, session, company } = guest;
         let user = member.subject.user;

@@ -17,12 +17,12 @@ use postil::{
         source::Machine,
         store::{EventKind, LogEvent},
     },
-    clock::Timestamp,
-    domain::{ConversationKind, LinkSource, MemberKind, PresenceStatus, RecordKey, text},
+    clock::{Clock, Timestamp},
+    domain::{ConversationKind, LinkSource, MemberKind, PresenceStatus, RecordKey, StatusWord, text},
     ids::{CompanyId, ConnectionId, ConversationId, CorrelationId, DepartmentId, MessageId, SessionId, UserId},
     wire::{ClientFrame, CloseCode, Message, MessageLink, Person, ServerFrame},
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time};
 use uuid::Uuid;
 
 use crate::{
@@ -132,7 +132,7 @@ impl Ledger for FakeLedger {
     fn member(&self, _: CompanyId, user: UserId) -> Answer<'_, Option<Member>> {
         self.ask(|world| {
             let policy = world.policy.clone().unwrap_or_else(|| Arc::new(preset::policy()));
-            world.members.get(&user).map(|subject| Member { subject: subject.clone(), policy, guest: false })
+            world.members.get(&user).map(|subject| Member { subject: subject.clone(), policy })
         })
     }
     fn met(&self, _: CompanyId, _: UserId, users: Vec<UserId>) -> Answer<'_, Vec<UserId>> {
@@ -246,6 +246,18 @@ impl Client {
     }
 }
 
+/// The wall clock goes with the runtime's, which stands still but for sleeps.
+struct RuntimeClock(time::Instant);
+
+/// When it began.
+pub const BEGINNING: Timestamp = Timestamp::from_millis(1_795_427_123_456);
+
+impl Clock for RuntimeClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(BEGINNING.micros() + i64::try_from(self.0.elapsed().as_micros()).unwrap())
+    }
+}
+
 /// A node with a hub.
 pub struct Node {
     pub hub: Hub,
@@ -265,14 +277,20 @@ impl Node {
             inbox,
             Arc::clone(&ledger) as Arc<dyn Ledger>,
             sealer,
-            Arc::new(Machine),
+            Arc::new(RuntimeClock(time::Instant::now())),
             lifecycle.clone(),
         );
         Self { hub, ledger, lifecycle }
     }
 
     pub fn member(&self, number: u128, role: RoleKey) -> &Self {
-        let subject = Subject { user: user(number), role, department: Some(department(7)), projects: BTreeSet::new() };
+        let subject = Subject {
+            user: user(number),
+            role,
+            kind: MemberKind::Internal,
+            department: Some(department(7)),
+            projects: BTreeSet::new(),
+        };
         self.ledger.world().members.insert(user(number), subject);
         self
     }
@@ -288,8 +306,18 @@ impl Node {
 
     /// The invoice belongs to a department; conversation `number` is about it.
     pub fn invoice_of(&self, number: u128, of: u128) -> &Self {
-        let resource =
-            Resource::Record { key: invoice(), owner: None, department: Some(department(of)), project: None };
+        self.invoice_in(number, of, None)
+    }
+
+    /// The same, in a state.
+    pub fn invoice_in(&self, number: u128, of: u128, state: Option<&str>) -> &Self {
+        let resource = Resource::Record {
+            key: invoice(),
+            owner: None,
+            department: Some(department(of)),
+            project: None,
+            state: state.map(StatusWord::of_record),
+        };
         let id = conversation(number);
         let audience = Audience {
             conversation: id,
@@ -343,11 +371,8 @@ impl Node {
         let session = session(number);
         self.ledger.world().sessions.entry(session).or_insert(COMPANY);
         let subject = self.ledger.world().members[&user(number)].clone();
-        let guest = Guest {
-            member: Member { subject, policy: Arc::new(preset::policy()), guest: false },
-            session,
-            company: COMPANY,
-        };
+        let policy = self.ledger.world().policy.clone().unwrap_or_else(|| Arc::new(preset::policy()));
+        let guest = Guest { member: Member { subject, policy }, session, company: COMPANY };
         let connection = ConnectionId::from_uuid(Uuid::from_u128(rand()));
         let correlation = CorrelationId::from_uuid(Uuid::nil());
         let transport = FakeTransport { incoming, outgoing, room };

@@ -3,13 +3,14 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use postil::{
-    access::{Action, Effect, RoleKey, Rule, Scope, preset},
+    access::{Action, Conditions, Effect, Policy, RoleKey, Rule, Scope, preset},
     backend::store::{EventKind, LogEvent},
+    domain::StatusWord,
     wire::{CloseCode, ServerFrame},
 };
 use tokio::time;
 
-use super::fake::{Client, Got, Node, blank, conversation, invoice, user};
+use super::fake::{BEGINNING, Client, Got, Node, blank, conversation, invoice, user};
 
 fn changed() -> LogEvent {
     blank(EventKind::AccessChanged)
@@ -141,6 +142,7 @@ async fn a_new_policy_reaches_whom_it_concerns() {
         users: BTreeSet::new(),
         actions: BTreeSet::from([Action::ThreadRead]),
         scope: Scope::Company,
+        conditions: Conditions::default(),
     });
     node.ledger.world().policy = Some(Arc::new(policy));
     node.log(changed());
@@ -183,4 +185,113 @@ async fn rights_that_change_while_a_socket_opens_count() {
             .iter()
             .all(|got| !matches!(got, Got::Frame(frame) if matches!(**frame, ServerFrame::MessageCreated { .. })))
     );
+}
+
+/// A policy whose added rule keeps conversations from the staff within a time, in seconds after the clock's beginning.
+fn silence(from_s: Option<i64>, until_s: Option<i64>) -> Arc<Policy> {
+    let mut policy = preset::policy();
+    policy.rules.push(Rule {
+        id: "staff-silence".to_owned(),
+        effect: Effect::Deny,
+        roles: BTreeSet::from([RoleKey::STAFF]),
+        users: BTreeSet::new(),
+        actions: BTreeSet::from([Action::ThreadRead]),
+        scope: Scope::Company,
+        conditions: Conditions {
+            from: from_s.map(|seconds| BEGINNING.plus_s(seconds)),
+            until: until_s.map(|seconds| BEGINNING.plus_s(seconds)),
+            ..Conditions::default()
+        },
+    });
+    Arc::new(policy)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_that_begins_reaches_open_sockets_within_two_seconds() {
+    let node = Node::new();
+    node.member(1, RoleKey::STAFF).member(2, RoleKey::OWNER).group(1, &[1, 2]);
+    node.ledger.world().policy = Some(silence(Some(10), None));
+    let (mut staff, mut owner) = (node.hello(1, None), node.hello(2, None));
+    let (cursor, _) = staff.welcome().await;
+    owner.welcome().await;
+    node.message(1, None);
+    settle().await;
+    assert_eq!((staff.so_far().len(), owner.so_far().len()), (1, 1), "the message, while nothing forbids it");
+    time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(told(&mut staff), (vec![], vec![], false), "not yet");
+    time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(told(&mut staff), (vec![conversation(1)], vec![], true));
+    assert_eq!(owner.so_far(), [], "the owner's rules are the same");
+    node.message(1, None);
+    settle().await;
+    assert_eq!((staff.so_far().len(), owner.so_far().len()), (0, 1));
+    // Whoever was away at that moment may have on the screen what is not theirs to see any more.
+    let mut client = node.hello(1, Some(&cursor));
+    let (cursor, resumed) = client.welcome().await;
+    assert!(!resumed);
+    assert!(node.hello(1, Some(&cursor)).welcome().await.1, "and once is enough");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_that_ends_reaches_open_sockets_within_two_seconds() {
+    let node = Node::new();
+    node.member(1, RoleKey::STAFF).group(1, &[1, 2]);
+    node.ledger.world().policy = Some(silence(None, Some(10)));
+    let mut staff = node.hello(1, None);
+    staff.welcome().await;
+    node.message(1, None);
+    settle().await;
+    assert_eq!(told(&mut staff), (vec![], vec![], false));
+    time::sleep(Duration::from_secs(9)).await;
+    assert_eq!(told(&mut staff), (vec![], vec![], true), "told to load afresh");
+    node.message(1, None);
+    settle().await;
+    assert_eq!(staff.so_far().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_whose_state_changes_leaves_those_whom_the_new_state_shuts_out() {
+    let node = Node::new();
+    node.member(1, RoleKey::STAFF).member(2, RoleKey::MANAGER).invoice_in(3, 7, Some("open"));
+    let mut policy = preset::policy();
+    policy.rules.push(Rule {
+        id: "closed".to_owned(),
+        effect: Effect::Deny,
+        roles: BTreeSet::from([RoleKey::STAFF]),
+        users: BTreeSet::new(),
+        actions: BTreeSet::from([Action::ThreadRead]),
+        scope: Scope::Company,
+        conditions: Conditions {
+            record_states: Some(BTreeSet::from([StatusWord::new("closed").unwrap()])),
+            ..Conditions::default()
+        },
+    });
+    node.ledger.world().policy = Some(Arc::new(policy.clone()));
+    let (mut staff, mut manager) = (node.hello(1, None), node.hello(2, None));
+    staff.welcome().await;
+    manager.welcome().await;
+    node.message(3, Some(invoice()));
+    settle().await;
+    assert_eq!((staff.so_far().len(), manager.so_far().len()), (1, 1));
+    node.invoice_in(3, 7, Some(" Closed"));
+    node.log(LogEvent { record: Some(invoice()), ..changed() });
+    settle().await;
+    assert_eq!(told(&mut staff), (vec![conversation(3)], vec![invoice()], false));
+    assert_eq!(manager.so_far(), []);
+
+    // Only its messages: the conversation stays, and is loaded afresh.
+    let rule = policy.rules.last_mut().unwrap();
+    rule.actions = BTreeSet::from([Action::MessageRead]);
+    let node = Node::new();
+    node.member(1, RoleKey::STAFF).invoice_in(3, 7, Some("open"));
+    node.ledger.world().policy = Some(Arc::new(policy));
+    let mut staff = node.hello(1, None);
+    staff.welcome().await;
+    node.message(3, Some(invoice()));
+    settle().await;
+    staff.so_far();
+    node.invoice_in(3, 7, Some("closed"));
+    node.log(LogEvent { record: Some(invoice()), ..changed() });
+    settle().await;
+    assert_eq!(told(&mut staff), (vec![], vec![], true));
 }

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use http::Method;
 use postil::{
-    access::{Action, Effect, Rule, Scope, preset},
+    access::{Action, Conditions, Effect, Rule, Scope, preset},
     ids::UserId,
     wire::Code,
 };
@@ -382,6 +382,7 @@ fn who_may_only_answer_about_a_record_begins_nothing_there_by_naming_another() {
             users: [UserId::from_uuid(scene.ben.id)].into(),
             actions: [Action::ThreadRead, Action::MessageRead, Action::MessageReply].into(),
             scope: Scope::Record { record: format!("{}/{}", scene.invoice.kind, scene.invoice.id).parse().unwrap() },
+            conditions: Conditions::default(),
         });
         scene.nordwind.has_policy(2, &policy).await;
         let root = scene.anna.writes(scene.invoice_talk, "Who knows this invoice?").await;

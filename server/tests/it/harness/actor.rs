@@ -37,6 +37,7 @@ pub fn grant_rows(company: Uuid, version: i32, policy: &Policy) -> Vec<Value> {
         json!({
             "company_id": company, "version": version, "ordinal": row.ordinal, "rule_id": row.rule_id, "effect": row.effect,
             "role_key": row.role_key, "user_id": row.user_id, "action": row.action, "scope": row.scope, "target": row.target,
+            "member_kind": row.member_kind, "state": row.state, "valid_from": row.valid_from, "valid_until": row.valid_until,
         })
     };
     grants::compile(policy).into_iter().map(row).collect()
