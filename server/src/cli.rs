@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     config::{Config, Log, Reader},
     http::openapi,
-    matrix, serve, telemetry, ws,
+    matrix, policy_schema, serve, telemetry, ws,
 };
 
 /// Postil: secure messaging beside the records of an ERP.
@@ -42,6 +42,8 @@ enum Command {
     Asyncapi,
     /// Prints what each role may do, as a table
     PermissionsMatrix,
+    /// Prints the JSON Schema of a company's policy document
+    PolicySchema,
     /// Asks the server at POSTIL_LISTEN whether it is ready
     Health,
 }
@@ -81,6 +83,7 @@ fn run(command: Command) -> Result<()> {
         Command::Openapi => print(openapi::text()),
         Command::Asyncapi => print(&format!("{:#}\n", ws::asyncapi())),
         Command::PermissionsMatrix => print(&matrix::document()),
+        Command::PolicySchema => print(&policy_schema::text()),
         Command::Health => health(),
     }
 }

@@ -22,6 +22,7 @@ mod jobs;
 pub mod lifecycle;
 mod listen;
 pub mod matrix;
+pub mod policy_schema;
 mod serve;
 pub mod state;
 pub mod telemetry;
