@@ -202,3 +202,12 @@ pub const POLICY_GRANTS_MAX: usize = 20_000;
 /// How far the clocks of server and database may lie apart, in milliseconds. Sockets follow a rule that begins or ends this
 /// much later, so that whoever loads afresh finds a database for which the moment has passed too.
 pub const CLOCK_MARGIN_MS: i64 = 500;
+/// Refusals of one person in a company that the audit log is told of, at once and per minute: more say nothing more, and would
+/// let anybody who is refused write as fast as they can ask.
+pub const AUDIT_REFUSALS_PER_MINUTE: u32 = 10;
+/// Age of the newest checkpoint of a company's audit log before the next is signed: what can be rewritten unseen, at most.
+pub const AUDIT_CHECKPOINT_S: u64 = 3_600;
+/// Keys whose use on the present day a node remembers; beyond that it starts anew and asks the database again.
+pub const AUDIT_KEYS_MAX: usize = 10_000;
+/// Entries that an export reads at once.
+pub const AUDIT_EXPORT_PAGE: u16 = 500;

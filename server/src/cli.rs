@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 
 use crate::{
+    audit,
     config::{Config, Log, Reader},
     http::openapi,
     matrix, policy_schema, serve, telemetry, ws,
@@ -26,7 +27,7 @@ struct Cli {
     command: Command,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 enum Command {
     /// Serves people: pages, REST, sockets, and the jobs beside them
     Serve,
@@ -44,6 +45,9 @@ enum Command {
     PermissionsMatrix,
     /// Prints the JSON Schema of a company's policy document
     PolicySchema,
+    /// The audit log: exports it, checks an export, signs it
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Asks the server at POSTIL_LISTEN whether it is ready
     Health,
 }
@@ -84,15 +88,16 @@ fn run(command: Command) -> Result<()> {
         Command::Asyncapi => print(&format!("{:#}\n", ws::asyncapi())),
         Command::PermissionsMatrix => print(&matrix::document()),
         Command::PolicySchema => print(&policy_schema::text()),
+        Command::Audit(command) => audit::run(command),
         Command::Health => health(),
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime can't be started")
 }
 
-fn print(text: &str) -> Result<()> {
+pub(crate) fn print(text: &str) -> Result<()> {
     Ok(io::stdout().write_all(text.as_bytes())?)
 }
 

@@ -16,13 +16,15 @@ const IDLE: Duration = Duration::from_secs(1);
 const AWAY: Duration = Duration::from_secs(5);
 /// How often expired rows are forgotten.
 const PURGE: Duration = Duration::from_hours(1);
+/// How often it is asked which audit logs are due to be signed.
+const SIGN: Duration = Duration::from_mins(5);
 
 /// Works until the process stops. `name` tells this worker's leases from others'.
 pub async fn run(services: Services, lifecycle: Lifecycle, name: String) {
     tracing::info!("worker {name} waits for jobs");
-    let mut purge_at = Instant::now();
+    let (mut purge_at, mut sign_at) = (Instant::now(), Instant::now());
     while !lifecycle.stopping().is_cancelled() {
-        let pause = match round(&services, &name, &mut purge_at).await {
+        let pause = match round(&services, &name, &mut purge_at, &mut sign_at).await {
             Ok(0) => IDLE,
             Ok(_) => Duration::ZERO,
             Err(error) => {
@@ -38,11 +40,21 @@ pub async fn run(services: Services, lifecycle: Lifecycle, name: String) {
 }
 
 /// Does what is due; how many jobs that was.
-async fn round(services: &Services, name: &str, purge_at: &mut Instant) -> Result<usize, StoreError> {
+async fn round(
+    services: &Services,
+    name: &str,
+    purge_at: &mut Instant,
+    sign_at: &mut Instant,
+) -> Result<usize, StoreError> {
     if *purge_at <= Instant::now() {
         let gone = jobs::purge(services, services.now()).await?;
         tracing::debug!(gone, "expired rows forgotten");
         *purge_at = Instant::now() + PURGE;
+    }
+    if *sign_at <= Instant::now() {
+        let signed = services.sign_due_audit().await?;
+        tracing::debug!(signed, "audit logs signed");
+        *sign_at = Instant::now() + SIGN;
     }
     jobs::run_due(services, name).await
 }

@@ -13,6 +13,7 @@
 //! `postil::backend::service` and answer.
 
 mod api;
+mod audit;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -1,7 +1,8 @@
 //! The server half of the core: use cases, SQL, Redis, secrets. Feature `ssr` only.
 //!
-//! `{store, crypto} ← bus ← service ← jobs`. HTTP and sockets live in the crate `server`, which can name no SQL.
+//! `audit ← {store, crypto} ← bus ← service ← jobs`. HTTP and sockets live in the crate `server`, which can name no SQL.
 
+pub mod audit;
 pub mod bus;
 pub mod caller;
 pub mod crypto;

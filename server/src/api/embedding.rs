@@ -40,11 +40,11 @@ pub(super) fn routes() -> Vec<Route> {
 
 async fn exchange_token(
     State(app): State<App>,
-    _: Anybody,
+    Anybody(who): Anybody,
     address: ClientAddress,
     Body(body): Body<ExchangeToken>,
 ) -> Result<Answer<EmbedSession>, Refusal> {
-    Ok(Answer::new(app.services().exchange_token(&body, address.0).await?))
+    Ok(Answer::new(app.services().exchange_token(&body, address.0, who.correlation).await?))
 }
 
 async fn create_ticket(

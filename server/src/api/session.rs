@@ -38,11 +38,12 @@ fn cookie(app: &App) -> SessionCookie {
 
 async fn sign_in(
     State(app): State<App>,
-    _: Anybody,
+    Anybody(who): Anybody,
     address: ClientAddress,
     Body(body): Body<SignIn>,
 ) -> Result<Answer<Me>, Refusal> {
-    let (token, me) = app.services().sign_in(body, address.0).await?;
+    let later = |task| drop(app.lifecycle().work().spawn(task));
+    let (token, me) = app.services().sign_in(body, address.0, who.correlation, later).await?;
     Ok(Answer::new(me).header(header::SET_COOKIE, cookie(&app).set(token.reveal())))
 }
 

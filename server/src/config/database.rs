@@ -3,7 +3,7 @@
 //! | setting | who uses it |
 //! |---|---|
 //! | `APP_DATABASE_URL` | people's requests; the role `postil_app`, bound by every policy |
-//! | `WORKER_DATABASE_URL` | the hub and the jobs; the role `postil_worker`, bound likewise |
+//! | `WORKER_DATABASE_URL` | the hub and the jobs, `postil audit export` and `checkpoint`; the role `postil_worker`, bound likewise |
 //! | `DATABASE_URL` | `postil migrate` and `postil seed` alone; never given to a server |
 //! | `REDIS_URL` | pointers, presence, rate buckets: nothing that can't be lost |
 
@@ -45,8 +45,12 @@ const POSTGRES: [&str; 2] = ["postgres", "postgresql"];
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Databases> {
     let app = address(reader, "APP_DATABASE_URL", "PostgreSQL as the application role", &POSTGRES);
-    let worker = address(reader, "WORKER_DATABASE_URL", "PostgreSQL as the worker role", &POSTGRES);
+    let worker = worker(reader);
     Some(Databases { app: app?, worker: worker? })
+}
+
+pub(super) fn worker(reader: &mut Reader<'_>) -> Option<Secret> {
+    address(reader, "WORKER_DATABASE_URL", "PostgreSQL as the worker role", &POSTGRES)
 }
 
 pub(super) fn redis(reader: &mut Reader<'_>) -> Option<RedisUrl> {

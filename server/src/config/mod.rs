@@ -51,6 +51,13 @@ pub struct SeedConfig {
     pub embed_origins: Vec<Origin>,
 }
 
+/// Settings of `postil audit export`: the company is read as the worker, which can write neither an entry nor a past.
+#[derive(Clone, Debug)]
+pub struct WorkerConfig {
+    /// PostgreSQL, as the worker role.
+    pub worker: Secret,
+}
+
 /// Everything that is wrong with the settings, one sentence each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal(pub Vec<String>);
@@ -100,6 +107,32 @@ impl OwnerConfig {
         let owner = database::owner(&mut reader);
         reader.finish()?;
         owner.map(|owner| Self { owner }).ok_or_else(missing)
+    }
+}
+
+impl WorkerConfig {
+    /// Reads the environment of this process.
+    ///
+    /// # Errors
+    /// When `WORKER_DATABASE_URL` is missing or no PostgreSQL address.
+    pub fn from_env() -> Result<Self, Refusal> {
+        let mut reader = Reader::env();
+        let worker = database::worker(&mut reader);
+        reader.finish()?;
+        worker.map(|worker| Self { worker }).ok_or_else(missing)
+    }
+}
+
+impl ServerSecret {
+    /// Reads `POSTIL_SECRET` of this process, and nothing else.
+    ///
+    /// # Errors
+    /// When it is missing or malformed.
+    pub fn from_env() -> Result<Self, Refusal> {
+        let mut reader = Reader::env();
+        let secret = secret::read(&mut reader);
+        reader.finish()?;
+        secret.ok_or_else(missing)
     }
 }
 

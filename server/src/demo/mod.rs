@@ -197,7 +197,7 @@ async fn read(
     let origin = beside(&app.config().web.origin);
     let token = token::mint(company, person, &origin, app.random(), app.services().now());
     let exchange = ExchangeToken { token, origin: origin.to_string() };
-    let session = app.services().exchange_token(&exchange, std::net::Ipv4Addr::LOCALHOST.into()).await?;
+    let session = app.services().exchange_token(&exchange, std::net::Ipv4Addr::LOCALHOST.into(), correlation).await?;
     let who = Credentials {
         proof: Token::parse(&session.session_token).map(Proof::Session),
         company: Some(company.id),

@@ -28,6 +28,8 @@ pub enum Bucket {
     Send,
     /// All requests of one session or key.
     Request,
+    /// Refusals of one person that the audit log is told of.
+    Refusal,
 }
 
 /// Whether one more is allowed.
@@ -49,6 +51,7 @@ impl Bucket {
             Self::EmbedAddress => "embed_address",
             Self::Send => "send",
             Self::Request => "request",
+            Self::Refusal => "refusal",
         }
     }
 
@@ -60,6 +63,7 @@ impl Bucket {
             Self::SignInAccount => (limits::SIGN_IN_PER_MINUTE, limits::SIGN_IN_PER_MINUTE),
             Self::Send => (limits::SEND_BURST, limits::SEND_PER_MINUTE),
             Self::Request => (limits::REQUESTS_BURST, limits::REQUESTS_PER_MINUTE),
+            Self::Refusal => (limits::AUDIT_REFUSALS_PER_MINUTE, limits::AUDIT_REFUSALS_PER_MINUTE),
         }
     }
 

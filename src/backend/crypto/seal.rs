@@ -11,7 +11,7 @@ use chacha20poly1305::{
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::{ids::CompanyId, limits};
+use crate::{backend::audit::AuditKey, ids::CompanyId, limits};
 
 /// What a sealed value is for. Part of the key: a value made for one purpose opens for no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,12 @@ impl Sealer {
 
     fn key(&self, purpose: Purpose, company: CompanyId) -> [u8; 32] {
         mac(&self.secret, &[b"postil/seal/1", purpose.label().as_bytes(), company.uuid().as_bytes()])
+    }
+
+    /// The key that signs checkpoints of audit logs: one for all companies, because each checkpoint names its own.
+    #[must_use]
+    pub fn audit_key(&self) -> AuditKey {
+        AuditKey::new(mac(&self.secret, &[b"postil/audit/ed25519/1"]))
     }
 
     /// Seals `content` for `purpose` and `company`.

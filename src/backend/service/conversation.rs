@@ -102,8 +102,10 @@ impl Services {
             let detail = format!("must name 1 to {} people", limits::PARTICIPANTS_CREATE_MAX);
             return Err(ServiceError::field(Code::InvalidField, "userIds", detail));
         }
-        let permit =
-            caller.permit(Action::MessageCreate, &resource, kind).ok_or_else(|| ServiceError::code(Code::Forbidden))?;
+        let Some(permit) = caller.permit(Action::MessageCreate, &resource, kind) else {
+            let target = record.map_or_else(|| kind.as_str().to_owned(), ToString::to_string);
+            return Err(self.forbidden(&caller, Action::MessageCreate, target).await);
+        };
         self.meet(&caller, &people).await?;
         let hash = sha256(&serde_json::to_vec(request).map_err(|_| ServiceError::code(Code::Internal))?);
         let new = NewConversation {

@@ -9,7 +9,7 @@ use super::{ServiceError, Services};
 use crate::{
     backend::{bus::Bucket, crypto::seal::Purpose},
     clock::Timestamp,
-    ids::CompanyId,
+    ids::{CompanyId, CorrelationId},
     limits,
     wire::{Code, EmbedSession, ExchangeToken, SessionKind},
 };
@@ -97,7 +97,12 @@ impl Services {
     ///
     /// # Errors
     /// [`Code::InvalidEmbedToken`], [`Code::EmbedTokenReplayed`].
-    pub async fn exchange_token(&self, request: &ExchangeToken, address: IpAddr) -> Result<EmbedSession, ServiceError> {
+    pub async fn exchange_token(
+        &self,
+        request: &ExchangeToken,
+        address: IpAddr,
+        correlation: CorrelationId,
+    ) -> Result<EmbedSession, ServiceError> {
         let invalid = |detail: &str| ServiceError::detail(Code::InvalidEmbedToken, detail);
         self.limit(Bucket::EmbedAddress, &address.to_string()).await?;
         if request.token.len() > limits::EMBED_TOKEN_BYTES_MAX || request.origin.len() > 255 {
@@ -127,8 +132,9 @@ impl Services {
             return Err(ServiceError::code(Code::EmbedTokenReplayed));
         }
         let expires_at = now.plus_s(limits::EMBED_SESSION_S.cast_signed());
-        let (token, session) =
-            self.begin_session(user, company, SessionKind::Embed, Some(&claims.origin), expires_at).await?;
+        let (token, session) = self
+            .begin_session(user, company, SessionKind::Embed, Some(&claims.origin), expires_at, correlation)
+            .await?;
         let me = self.describe(user, company, &session).await?;
         Ok(EmbedSession { session_token: token.reveal().to_owned(), expires_at, me })
     }

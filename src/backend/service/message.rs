@@ -150,11 +150,12 @@ impl Services {
             // The conversation itself must be writable, too, not only the record that the message names: else whoever may only
             // answer there could begin threads by naming a record of their own.
             Some(conversation) if caller.may(action, &conversation.resource) => conversation.id,
-            Some(_) => return Err(ServiceError::code(Code::Forbidden)),
+            Some(conversation) => return Err(self.forbidden(caller, action, conversation.id).await),
             None => self.record_conversation(caller, facts, intent.record).await?,
         };
-        let permit =
-            caller.permit(action, &facts.resource, conversation).ok_or_else(|| ServiceError::code(Code::Forbidden))?;
+        let Some(permit) = caller.permit(action, &facts.resource, conversation) else {
+            return Err(self.forbidden(caller, action, conversation).await);
+        };
         let request_hash = sha256(&serde_json::to_vec(intent).map_err(|_| ServiceError::code(Code::Internal))?);
         let document = markdown::parse(body.as_str());
         // Naming the conversation's record again is no link of one's own, unless what is answered has another: that is a
@@ -204,9 +205,9 @@ impl Services {
     ) -> Result<ConversationId, ServiceError> {
         let not_found = || ServiceError::code(Code::NotFound);
         let record = record.ok_or_else(not_found)?;
-        let permit = caller
-            .permit(Action::MessageCreate, &facts.resource, ConversationKind::Record)
-            .ok_or_else(|| ServiceError::code(Code::Forbidden))?;
+        let Some(permit) = caller.permit(Action::MessageCreate, &facts.resource, ConversationKind::Record) else {
+            return Err(self.forbidden(caller, Action::MessageCreate, record).await);
+        };
         let new = NewConversation {
             id: ConversationId::from_uuid(self.uuid()),
             kind: ConversationKind::Record,
@@ -240,12 +241,10 @@ impl Services {
     ) -> Result<Message, ServiceError> {
         let (caller, facts) = self.open_for(credentials, &Target { message: Some(id), ..Target::default() }).await?;
         let message = facts.message.as_ref().ok_or_else(|| ServiceError::code(Code::NotFound))?;
-        if message.author_id != caller.user() {
-            return Err(ServiceError::code(Code::Forbidden));
-        }
-        let permit = caller
-            .permit(Action::MessageEdit, &facts.resource, id)
-            .ok_or_else(|| ServiceError::code(Code::Forbidden))?;
+        let own = message.author_id == caller.user();
+        let Some(permit) = caller.permit(Action::MessageEdit, &facts.resource, id).filter(|_| own) else {
+            return Err(self.forbidden(&caller, Action::MessageEdit, id).await);
+        };
         let document = markdown::parse(request.body.as_str());
         match self.store().message_edit(&caller, permit, request.version, &request.body, &document, self.now()).await? {
             EditOutcome::Updated(committed) => Ok(self.announce_message(committed)),
@@ -268,9 +267,9 @@ impl Services {
         } else {
             None
         };
-        let permit = own
-            .or_else(|| caller.permit(Action::AdminModerate, &facts.resource, id))
-            .ok_or_else(|| ServiceError::code(Code::Forbidden))?;
+        let Some(permit) = own.or_else(|| caller.permit(Action::AdminModerate, &facts.resource, id)) else {
+            return Err(self.forbidden(&caller, Action::MessageDelete, id).await);
+        };
         match self.store().message_delete(&caller, permit, self.now()).await? {
             DeleteOutcome::Deleted(committed) => Ok(self.announce_message(committed)),
             DeleteOutcome::NotFound => Err(ServiceError::code(Code::NotFound)),

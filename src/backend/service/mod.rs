@@ -4,6 +4,7 @@
 //! Every use case begins with [`Services::open`]: who asks, as the database knows it now, and the facts that its verdict needs,
 //! in one round trip. There is no other way to a [`Caller`], and without one there is no way to the data.
 
+mod audit;
 mod conversation;
 mod embed;
 mod error;
@@ -16,6 +17,7 @@ mod session;
 use std::sync::Arc;
 
 pub use self::{
+    audit::Later,
     conversation::Begun,
     embed::verify_embed_token,
     error::ServiceError,
@@ -50,6 +52,7 @@ struct Inner {
     /// Where Postil itself is reached: the origin that embed tokens may name besides the company's own list.
     origin: String,
     passwords: Arc<tokio::sync::Semaphore>,
+    keys: audit::KeysUsed,
 }
 
 impl core::fmt::Debug for Services {
@@ -71,7 +74,8 @@ impl Services {
     ) -> Self {
         // A hash takes 19 MiB and tens of milliseconds: two at a time leave room for everyone who is signed in already.
         let passwords = Arc::new(tokio::sync::Semaphore::new(2));
-        Self { inner: Arc::new(Inner { store, bus, sealer, clock, ids, origin, passwords }) }
+        let keys = audit::KeysUsed::default();
+        Self { inner: Arc::new(Inner { store, bus, sealer, clock, ids, origin, passwords, keys }) }
     }
 
     /// The database.
@@ -165,6 +169,9 @@ impl Services {
         // with this company's data would show the wrong company under the right heading.
         if credentials.company.is_some_and(|company| company != opened.caller.company()) {
             return Err(ServiceError::code(Code::CompanyContextChanged));
+        }
+        if let Some(Proof::ApiKey(key)) = &credentials.proof {
+            self.note_key_use(key.hash(), credentials.correlation).await;
         }
         Ok((opened.caller, opened.facts))
     }

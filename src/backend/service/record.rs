@@ -53,8 +53,9 @@ impl Services {
         let caller = self.open(credentials).await?;
         // The right is asked for the company as a whole: the record may not exist yet, so that no narrower scope can match.
         let whole = super::unlinked();
-        let permit =
-            caller.permit(Action::AdminRecords, &whole, ()).ok_or_else(|| ServiceError::code(Code::Forbidden))?;
+        let Some(permit) = caller.permit(Action::AdminRecords, &whole, ()) else {
+            return Err(self.forbidden(&caller, Action::AdminRecords, key).await);
+        };
         let at = self.now();
         let event =
             self.store().record_upsert(&caller, permit, key, request, at).await.map_err(|error| match &error {

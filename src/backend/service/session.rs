@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{ServiceError, Services};
+use super::{Later, ServiceError, Services};
 use crate::{
     backend::{
         bus::Bucket,
@@ -11,7 +11,7 @@ use crate::{
         store::NewSession,
     },
     clock::Timestamp,
-    ids::{CompanyId, SessionId, UserId},
+    ids::{CompanyId, CorrelationId, SessionId, UserId},
     limits,
     wire::{Code, Me, RealtimeTicket, SessionKind, SignIn, SwitchCompany},
 };
@@ -22,12 +22,20 @@ const fn seconds(s: u64) -> i64 {
 }
 
 impl Services {
-    /// Signs in with e-mail and password. The session begins in the first of the person's companies.
+    /// Signs in with e-mail and password. The session begins in the first of the person's companies. The audit log is told,
+    /// and of a wrong password for a known account, too: `later`, because what an unknown account does not take, a known one
+    /// must not take either, or the time tells which accounts there are.
     ///
     /// # Errors
     /// [`Code::InvalidCredentials`], the same after the same time for an unknown account, a wrong password and an account
     /// without a company; [`Code::RateLimited`].
-    pub async fn sign_in(&self, request: SignIn, address: IpAddr) -> Result<(Token, Me), ServiceError> {
+    pub async fn sign_in(
+        &self,
+        request: SignIn,
+        address: IpAddr,
+        correlation: CorrelationId,
+        later: impl FnOnce(Later),
+    ) -> Result<(Token, Me), ServiceError> {
         self.limit(Bucket::SignInAddress, &address.to_string()).await?;
         self.limit(Bucket::SignInAccount, request.email.as_str()).await?;
         let wrong = || ServiceError::code(Code::InvalidCredentials);
@@ -41,10 +49,18 @@ impl Services {
             .await
             .map_err(|_| ServiceError::code(Code::Internal))?;
         drop(permit);
-        let Some((user, _)) = account.filter(|_| fits) else { return Err(wrong()) };
+        let user = match account {
+            Some((user, _)) if fits => user,
+            Some((user, _)) => {
+                later(self.note_refused_sign_in(user, correlation));
+                return Err(wrong());
+            }
+            None => return Err(wrong()),
+        };
         let company = self.store().company_list(user).await?.first().map(|company| company.id).ok_or_else(wrong)?;
         let expires_at = self.now().plus_s(seconds(limits::SESSION_IDLE_S));
-        let (token, session) = self.begin_session(user, company, SessionKind::Browser, None, expires_at).await?;
+        let (token, session) =
+            self.begin_session(user, company, SessionKind::Browser, None, expires_at, correlation).await?;
         Ok((token, self.describe(user, company, &session).await?))
     }
 
@@ -55,6 +71,7 @@ impl Services {
         kind: SessionKind,
         origin: Option<&str>,
         expires_at: Timestamp,
+        correlation: CorrelationId,
     ) -> Result<(Token, Session), ServiceError> {
         let token = Token::generate(self.ids().as_ref());
         let session = Session { id: SessionId::from_uuid(self.uuid()), kind, context_epoch: 1, expires_at };
@@ -67,6 +84,7 @@ impl Services {
             origin,
             at: self.now(),
             expires_at,
+            correlation,
         };
         if !self.store().session_create(new).await? {
             return Err(ServiceError::code(Code::InvalidCredentials));
@@ -82,7 +100,9 @@ impl Services {
         let Some(Proof::Session(token)) = &credentials.proof else {
             return Err(ServiceError::code(Code::Unauthenticated));
         };
-        if let Some((session, company)) = self.store().session_end(token.hash(), self.now()).await? {
+        if let Some((session, company)) =
+            self.store().session_end(token.hash(), self.now(), credentials.correlation).await?
+        {
             self.bus().session_ended(company, session);
         }
         Ok(())
@@ -147,7 +167,8 @@ impl Services {
             ));
         }
         let token = Token::generate(self.ids().as_ref());
-        if !self.store().session_switch(old.hash(), token.hash(), request.company_id, self.now()).await? {
+        let (now, correlation) = (self.now(), credentials.correlation);
+        if !self.store().session_switch(old.hash(), token.hash(), request.company_id, now, correlation).await? {
             return Err(ServiceError::code(Code::NotFound));
         }
         self.bus().session_ended(caller.company(), session.id);

@@ -7,6 +7,7 @@
 //!
 //! Statements are constants that begin with `-- store::name`, so that `pg_stat_statements` finds them again.
 
+mod audit;
 mod committed;
 mod conversation;
 mod error;
@@ -31,6 +32,7 @@ use sqlx::{
 };
 
 pub use self::{
+    audit::{AuditDesk, AuditQuery},
     committed::{Committed, EventKind, LogEvent},
     conversation::{CreateOutcome, InboxQuery, NewConversation},
     error::{StartError, StoreError},

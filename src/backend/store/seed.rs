@@ -681,6 +681,11 @@ struct Talk {
     stream: Vec<Value>,
 }
 
+/// A message's bare id, as it is on the wire.
+fn wire_message(id: &Value) -> Option<String> {
+    id.as_str().and_then(|id| id.parse().ok()).map(|id| MessageId::from_uuid(id).to_string())
+}
+
 /// A message that is placed in its conversation.
 struct Placed {
     id: Uuid,
@@ -713,7 +718,7 @@ impl Talk {
         }
         talk.audit(company);
         talk.stream.push(json!({
-            "company_id": company.id.uuid(), "last_seq": talk.events.len(), "audit_seq": talk.audit.len(),
+            "company_id": company.id.uuid(), "last_seq": talk.events.len(), "audit_seq": 0,
         }));
         talk
     }
@@ -889,7 +894,7 @@ impl Talk {
         }
     }
 
-    /// Edits and deletions, as the doors would have written them.
+    /// Edits and deletions, as the doors would have written them. Their positions and hashes are the database's.
     fn audit(&mut self, company: &Company) {
         let kept = self.events.iter().filter_map(|event| {
             let (action, detail) = match event["kind"].as_str() {
@@ -900,11 +905,10 @@ impl Talk {
             Some((action, detail, event))
         });
         self.audit = kept
-            .zip(1_i64..)
-            .map(|((action, detail, event), seq)| {
+            .map(|(action, detail, event)| {
                 json!({
-                    "company_id": company.id.uuid(), "seq": seq, "action": action, "actor_id": event["user_id"],
-                    "target": event["message_id"], "detail": detail, "at": event["at"],
+                    "company_id": company.id.uuid(), "action": action, "actor_id": event["user_id"],
+                    "target": wire_message(&event["message_id"]), "detail": detail, "at": event["at"],
                 })
             })
             .collect();
@@ -972,7 +976,7 @@ impl Talk {
             "event_log",
             "company_id, seq, kind, conversation_id, message_id, link_kind, link_id, user_id, at"
         );
-        insert!(conn, self.audit, "audit_log", "company_id, seq, action, actor_id, target, detail, at");
+        insert!(conn, self.audit, "audit_log", "company_id, action, actor_id, target, detail, at");
         Ok(())
     }
 }

@@ -94,6 +94,8 @@ pub struct NewSession<'a> {
     pub at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// The request that opens it, for the audit log.
+    pub correlation: CorrelationId,
 }
 
 const OPEN: &str = "-- store::session_open
@@ -322,7 +324,7 @@ impl Store {
     /// When the database fails.
     pub async fn session_create(&self, new: NewSession<'_>) -> Result<bool, StoreError> {
         let row = sqlx::query(
-            "-- store::session_create\nSELECT auth.session_create($1, $2, $3, $4, $5, $6, $7, $8) AS created",
+            "-- store::session_create\nSELECT auth.session_create($1, $2, $3, $4, $5, $6, $7, $8, $9) AS created",
         )
         .bind(new.id.uuid())
         .bind(new.token_hash.to_vec())
@@ -332,6 +334,7 @@ impl Store {
         .bind(new.origin)
         .bind(new.at.to_datetime())
         .bind(new.expires_at.to_datetime())
+        .bind(new.correlation.uuid())
         .fetch_one(&self.app)
         .await?;
         Ok(row.try_get("created")?)
@@ -348,12 +351,14 @@ impl Store {
         new: TokenHash,
         company: CompanyId,
         at: Timestamp,
+        correlation: CorrelationId,
     ) -> Result<bool, StoreError> {
-        let row = sqlx::query("-- store::session_switch\nSELECT auth.session_switch($1, $2, $3, $4) AS switched")
+        let row = sqlx::query("-- store::session_switch\nSELECT auth.session_switch($1, $2, $3, $4, $5) AS switched")
             .bind(old.to_vec())
             .bind(new.to_vec())
             .bind(company.uuid())
             .bind(at.to_datetime())
+            .bind(correlation.uuid())
             .fetch_one(&self.app)
             .await?;
         Ok(row.try_get("switched")?)
@@ -367,10 +372,12 @@ impl Store {
         &self,
         token: TokenHash,
         at: Timestamp,
+        correlation: CorrelationId,
     ) -> Result<Option<(SessionId, CompanyId)>, StoreError> {
-        let row = sqlx::query("-- store::session_end\nSELECT id, company_id FROM auth.session_end($1, $2)")
+        let row = sqlx::query("-- store::session_end\nSELECT id, company_id FROM auth.session_end($1, $2, $3)")
             .bind(token.to_vec())
             .bind(at.to_datetime())
+            .bind(correlation.uuid())
             .fetch_optional(&self.app)
             .await?;
         row.map(|row| Ok((SessionId::from_uuid(row.try_get("id")?), CompanyId::from_uuid(row.try_get("company_id")?))))

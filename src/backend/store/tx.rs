@@ -29,12 +29,19 @@ pub struct CompanyTx {
 }
 
 impl Store {
-    /// Opens a transaction for `caller`. `name` tells what for, as `noun.verb`.
+    /// Opens a transaction for `caller`, and says of which request it is part: triggers tell the audit log. `name` tells what for, as `noun.verb`.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn begin(&self, caller: &Caller, name: &'static str) -> Result<CompanyTx, StoreError> {
-        let tx = begin(&self.app, caller.user(), caller.company()).await?;
+        // Safe to compose, likewise.
+        let statement = format!(
+            "BEGIN; SELECT app.enter('{}', '{}') || set_config('app.correlation', '{}', true)",
+            caller.user().uuid(),
+            caller.company().uuid(),
+            caller.correlation().uuid()
+        );
+        let tx = self.app.begin_with(AssertSqlSafe(statement)).await?;
         Ok(CompanyTx { tx, user: caller.user(), company: caller.company(), name })
     }
 }
