@@ -5,6 +5,7 @@
 //! Start reading at [`harness`], then [`attacks`].
 
 mod attacks;
+mod audit;
 mod catalogue;
 mod doors;
 mod harness;

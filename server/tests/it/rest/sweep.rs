@@ -83,6 +83,7 @@ fn ask(operation: &str, target: &Target) -> (Ask, bool) {
         "create_ticket" => (post("/realtime/ticket".into()), false),
         // A request that is no upgrade: what it proves is asked by the tests of sockets.
         "open_realtime" => (get("/realtime".into()), false),
+        "list_audit" => (get("/admin/audit".into()), false),
         "get_openapi" => (get("/openapi.json".into()), false),
         _ => panic!("{operation} has no row in the sweep: add one"),
     }
@@ -254,9 +255,10 @@ fn what_one_may_not_see_answers_to_the_byte_like_what_is_not_there() {
         }
         assert!(compared >= 50, "{compared}");
         let mut after = (super::footprint(house, &scene.nordwind).await, super::footprint(house, &scene.south).await);
-        // The sessions of this test itself.
+        // The sessions of this test itself, and what the audit log is told of them and of refusals.
         for (after, before) in [(&mut after.0, &before.0), (&mut after.1, &before.1)] {
             after["sessions"] = before["sessions"].clone();
+            after["audit_log"] = before["audit_log"].clone();
         }
         assert_eq!(after, before);
     });
@@ -337,7 +339,11 @@ fn who_sees_but_may_not_is_told_so() {
         {
             client.asks(ask).await.refused(what, Code::Forbidden);
         }
-        assert_eq!(super::footprint(house, &scene.nordwind).await, before);
+        let mut after = super::footprint(house, &scene.nordwind).await;
+        // Each of the four is told to the audit log, and nothing else is left.
+        assert_eq!(after["audit_log"].as_i64(), before["audit_log"].as_i64().map(|entries| entries + 4));
+        after["audit_log"] = before["audit_log"].clone();
+        assert_eq!(after, before);
         let body =
             scene.nordwind.value::<String>(&format!("SELECT body FROM messages WHERE id = '{}'", scene.hello.id)).await;
         assert_eq!(body, "Hello");
@@ -377,6 +383,8 @@ fn an_erps_key_keeps_records_and_talks_to_nobody() {
         let mut after = super::footprint(house, &scene.nordwind).await;
         // It sees that the talk exists, so it may have a read pointer there.
         after["read_receipts"] = before["read_receipts"].clone();
+        // And the audit log is told what it was refused.
+        after["audit_log"] = before["audit_log"].clone();
         assert_eq!(after, before, "and writes nothing but records");
         // Another company's key is a stranger here.
         let south_erp = scene.south.hires("ERP", postil::access::RoleKey::INTEGRATION, None).await;
