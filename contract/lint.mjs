@@ -10,7 +10,10 @@ const reference = (name) => fileURLToPath(new URL(`../docs/reference/${name}`, i
 const [openapi = reference("openapi.json"), asyncapi = reference("asyncapi.json")] = process.argv.slice(2);
 
 // Every rule of the strictest set that is meant for everybody.
-const config = await createConfig({ extends: ["recommended-strict"] });
+const config = await createConfig({
+  extends: ["recommended-strict"],
+  rules: { "no-invalid-schema-examples": "error" },
+});
 
 let count = 0;
 const say = (file, severity, rule, where, text) => {

@@ -61,6 +61,13 @@ fn write() -> Value {
         let operation = operation(route, &mut schemas, &mut alone);
         paths.entry(route.path()).or_default().insert(route.method().as_str().to_ascii_lowercase(), operation);
     }
+    let mut schemas = schemas.take_definitions(true);
+    for (name, example) in examples() {
+        let schema = schemas.get_mut(&name).and_then(Value::as_object_mut);
+        schema
+            .unwrap_or_else(|| panic!("there is no {name} to give an example of"))
+            .insert("examples".to_owned(), json!([example]));
+    }
     json!({
         "openapi": "3.1.0",
         "info": info(),
@@ -68,13 +75,18 @@ fn write() -> Value {
         "tags": TAGS.map(|(name, description)| json!({ "name": name, "description": description })),
         "paths": paths,
         "components": {
-            "schemas": schemas.take_definitions(true),
+            "schemas": schemas,
             "parameters": parameters(&company),
             "headers": headers(),
             "responses": responses(&alone),
             "securitySchemes": security_schemes(),
         },
     })
+}
+
+/// One for each body that clients send, and for most that they get. That they fit is for contract/lint.mjs to say.
+fn examples() -> Map<String, Value> {
+    serde_json::from_str(include_str!("examples.json")).expect("the file beside this one is an object")
 }
 
 fn info() -> Value {
@@ -248,6 +260,20 @@ mod tests {
         let written: usize =
             document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len()).sum();
         assert_eq!(written, operations);
+    }
+
+    #[test]
+    fn what_clients_send_most_has_an_example_that_is_taken() {
+        let all = examples();
+        let of = |name: &str| {
+            assert!(document()["components"]["schemas"][name]["examples"].is_array(), "{name}");
+            all[name].clone()
+        };
+        serde_json::from_value::<postil::wire::SendMessage>(of("SendMessage")).unwrap();
+        serde_json::from_value::<postil::wire::SendReply>(of("SendReply")).unwrap();
+        serde_json::from_value::<postil::wire::CreateConversation>(of("CreateConversation")).unwrap();
+        serde_json::from_value::<postil::wire::UpsertRecord>(of("UpsertRecord")).unwrap();
+        serde_json::from_value::<postil::wire::Message>(of("Message")).unwrap();
     }
 
     #[test]
