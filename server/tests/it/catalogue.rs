@@ -152,6 +152,7 @@ fn only_sign_in_crosses_companies_and_only_where_it_must() {
             "company_stream",
             "embed_keys",
             "embed_token_uses",
+            "invitations",
             "jobs",
             "memberships",
             "project_members",
