@@ -107,6 +107,8 @@ ids! {
     JobId = "job";
     /// A queued notification.
     NotificationId = "ntf";
+    /// Somebody asked into a company.
+    InvitationId = "inv";
 }
 
 #[cfg(test)]

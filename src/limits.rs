@@ -202,6 +202,32 @@ pub const POLICY_GRANTS_MAX: usize = 20_000;
 /// How far the clocks of server and database may lie apart, in milliseconds. Sockets follow a rule that begins or ends this
 /// much later, so that whoever loads afresh finds a database for which the moment has passed too.
 pub const CLOCK_MARGIN_MS: i64 = 500;
+
+/// Longest comment of a policy version, in characters: a paragraph.
+pub const POLICY_COMMENT_CHARS_MAX: usize = 500;
+/// Members that a dry run looks at.
+pub const DRY_RUN_MEMBERS_MAX: usize = 1_000;
+/// Linked records that a dry run looks at.
+pub const DRY_RUN_RECORDS_MAX: usize = 2_000;
+/// Members or records that a dry run reads at once.
+pub const DRY_RUN_PAGE_ROWS: u16 = 500;
+/// Verdicts that a dry run asks, under the old and the new policy together: a hundred people whose rules change, in ten actions,
+/// on a thousand records.
+pub const DRY_RUN_VERDICTS_MAX: usize = 2_000_000;
+/// Changes (of one person and one action) that a dry run lists; more are counted.
+pub const DRY_RUN_CHANGES_MAX: usize = 500;
+/// Records that each change of a dry run names; more are counted.
+pub const DRY_RUN_EXAMPLES_MAX: usize = 10;
+/// Life of an invitation, in seconds: a week.
+pub const INVITATION_S: u64 = 7 * 24 * 3600;
+/// Longest search for members, in bytes: the longest address.
+pub const SEARCH_BYTES_MAX: usize = 254;
+/// Projects of one member.
+pub const MEMBER_PROJECTS_MAX: usize = 200;
+/// Departments, projects or roles listed at once: a company has dozens.
+pub const PLACES_MAX: i64 = 1_000;
+/// Embed keys of one company that sign at a time: the old and the new, while one follows the other.
+pub const EMBED_KEYS_ACTIVE_MAX: i64 = 2;
 /// Refusals of one person in a company that the audit log is told of, at once and per minute: more say nothing more, and would
 /// let anybody who is refused write as fast as they can ask.
 pub const AUDIT_REFUSALS_PER_MINUTE: u32 = 10;

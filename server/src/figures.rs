@@ -5,12 +5,17 @@ use postil::limits;
 use serde_json::Value;
 
 /// The bounds that documents of the API mention.
-const FIGURES: [(&str, u64); 13] = [
+const FIGURES: [(&str, u64); 18] = [
+    ("DRY_RUN_CHANGES_MAX", limits::DRY_RUN_CHANGES_MAX as u64),
+    ("DRY_RUN_EXAMPLES_MAX", limits::DRY_RUN_EXAMPLES_MAX as u64),
     ("FRAME_IN_BYTES_MAX", limits::FRAME_IN_BYTES_MAX as u64),
+    ("MEMBER_PROJECTS_MAX", limits::MEMBER_PROJECTS_MAX as u64),
     ("PAGE_MAX", limits::PAGE_MAX as u64),
     ("PARTICIPANTS_CREATE_MAX", limits::PARTICIPANTS_CREATE_MAX as u64),
     ("PARTICIPANTS_MAX", limits::PARTICIPANTS_MAX as u64),
     ("PASSWORD_BYTES_MAX", limits::PASSWORD_BYTES_MAX as u64),
+    ("PASSWORD_CHARS_MIN", limits::PASSWORD_CHARS_MIN as u64),
+    ("PLACES_MAX", limits::PLACES_MAX.unsigned_abs()),
     ("PRESENCE_GRACE_MS", limits::PRESENCE_GRACE_MS),
     ("PRESENCE_USERS_MAX", limits::PRESENCE_USERS_MAX as u64),
     ("RECORDS_RESOLVE_MAX", limits::RECORDS_RESOLVE_MAX as u64),

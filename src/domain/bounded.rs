@@ -104,6 +104,8 @@ bounded! {
     Title, max limits::TITLE_CHARS_MAX, lines false;
     /// The name of a person, company, department or project.
     Name, max limits::NAME_CHARS_MAX, lines false;
+    /// Why a policy was changed.
+    Comment, max limits::POLICY_COMMENT_CHARS_MAX, lines true;
 }
 
 /// An e-mail address, lower case: the name under which a person signs in.

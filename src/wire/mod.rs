@@ -1,11 +1,13 @@
 //! What travels: REST bodies, socket frames, problems. One definition for the server and the browser; the OpenAPI and
 //! AsyncAPI documents are generated from these types.
 
+pub mod admin;
 pub mod audit;
 pub mod frame;
 pub mod problem;
 pub mod rest;
 
+pub use admin::*;
 pub use audit::{AuditActor, AuditEntry, ListAudit};
 pub use frame::{ClientFrame, CloseCode, ServerFrame};
 pub use problem::{Code, FieldError, Problem};

@@ -85,8 +85,18 @@ codes! {
     EditWindowClosed = "edit_window_closed", 409, "The message can't be edited any more";
     /// The message has been deleted.
     MessageDeleted = "message_deleted", 409, "The message has been deleted";
-    /// The message was edited since it was read. Load it, then edit again.
+    /// The message, membership or policy was changed since it was read. Load it, then change it again.
     VersionConflict = "version_conflict", 409, "The message has changed";
+    /// The change would leave the company without an active owner who can administer it. Make somebody else an owner first.
+    LastOwner = "last_owner", 409, "The last owner stays";
+    /// The change would hand on, or concerns somebody who has, a right that you do not hold company-wide.
+    BeyondOwnRights = "beyond_own_rights", 403, "You can't grant what you don't hold";
+    /// The address belongs to a member of the company, active or not, or an invitation to it is open.
+    AlreadyMember = "already_member", 409, "Already a member, or invited";
+    /// The invitation is unknown, used, withdrawn or expired, or the password is not that of the account. The answer is the same.
+    InvalidInvitation = "invalid_invitation", 401, "The invitation can't be accepted";
+    /// The moment lies before the company's history begins, so nobody can say what held then.
+    HistoryNotKept = "history_not_kept", 422, "The history does not go back so far";
     /// Too many requests. `Retry-After` says when to ask again.
     RateLimited = "rate_limited", 429, "Too many requests";
     /// Something failed that is not your doing. Give the correlation id to support.

@@ -207,7 +207,7 @@ mod tests {
     fn only_doors_are_open_to_anybody() {
         let open: Vec<_> =
             routes().iter().filter(|route| route.auth == Auth::Anonymous).map(|route| route.operation).collect();
-        assert_eq!(open, ["sign_in", "exchange_token", "get_openapi"]);
+        assert_eq!(open, ["sign_in", "accept_invitation", "exchange_token", "get_openapi"]);
     }
 
     #[test]

@@ -8,9 +8,13 @@ mod audit;
 mod conversation;
 mod embed;
 mod error;
+mod explain;
+mod invitation;
 mod live;
+mod member;
 mod message;
 mod people;
+mod policy;
 mod record;
 mod session;
 
@@ -21,6 +25,7 @@ pub use self::{
     conversation::Begun,
     embed::verify_embed_token,
     error::ServiceError,
+    invitation::invitation_link,
     message::{IdempotencyKey, Sent},
 };
 use crate::{

@@ -7,11 +7,14 @@
 //!
 //! Statements are constants that begin with `-- store::name`, so that `pg_stat_statements` finds them again.
 
+pub mod admin;
 mod audit;
 mod committed;
 mod conversation;
 mod error;
+mod explain;
 pub mod grants;
+pub mod house;
 pub mod hub;
 pub mod job;
 mod message;

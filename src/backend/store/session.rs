@@ -119,7 +119,7 @@ SELECT k.*, f.conversation_id, f.conversation_kind, f.conversation_link_kind, f.
 FROM auth.api_key_open($1) AS k
 LEFT JOIN LATERAL (SELECT x.*, true AS found FROM app.facts(k.user_id, k.company_id, $2, $3, $4, $5) AS x) AS f ON true";
 
-fn role_key(text: &str) -> Result<RoleKey, StoreError> {
+pub(super) fn role_key(text: &str) -> Result<RoleKey, StoreError> {
     RoleKey::new(text).map_err(|_| StoreError::Inconsistent { table: "memberships", column: "role_key" })
 }
 
@@ -139,7 +139,7 @@ const fn session_kind_str(kind: SessionKind) -> &'static str {
 }
 
 /// What policies look at in the record that `kind` and `id` name.
-fn resource(row: &PgRow, of: &str, kind: &str, id: &str) -> Result<Resource, StoreError> {
+pub(super) fn resource(row: &PgRow, of: &str, kind: &str, id: &str) -> Result<Resource, StoreError> {
     let scope = |what: &str| row.try_get::<Option<Uuid>, _>(format!("{of}_{what}_id").as_str());
     Ok(match rows::record_key(row.try_get(kind)?, row.try_get(id)?)? {
         None => Resource::Unlinked,

@@ -1,7 +1,9 @@
 //! The real server, over HTTP.
 
+mod admin;
 mod bad_input;
 mod embed;
+mod explain;
 mod pages;
 mod replay;
 mod sweep;

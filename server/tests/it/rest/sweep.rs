@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use http::Method;
-use postil::wire::Code;
+use postil::{access::preset, wire::Code};
 use serde_json::json;
 use server::http::{describe::Auth, routes};
 use uuid::Uuid;
@@ -85,6 +85,54 @@ fn ask(operation: &str, target: &Target) -> (Ask, bool) {
         "open_realtime" => (get("/realtime".into()), false),
         "list_audit" => (get("/admin/audit".into()), false),
         "get_openapi" => (get("/openapi.json".into()), false),
+        // Administration is refused as a whole (403) before anything is looked for: super::admin asks about its targets.
+        "get_policy" => (get("/admin/policy".into()), false),
+        "put_policy" => (
+            Ask::new(Method::PUT, "/admin/policy")
+                .json(&json!({ "document": preset::policy(), "comment": "x", "baseVersion": 1 })),
+            false,
+        ),
+        "dry_run_policy" => {
+            (post("/admin/policy/dry-run".into()).json(&json!({ "document": preset::policy() })), false)
+        }
+        "list_policy_versions" => (get("/admin/policy/versions".into()), false),
+        "get_policy_version" => (get("/admin/policy/versions/1".into()), false),
+        "restore_policy" => (
+            post("/admin/policy/versions/1/restore".into()).json(&json!({ "comment": "x", "baseVersion": 1 })),
+            false,
+        ),
+        "list_members" => (get("/admin/members".into()), false),
+        "update_member" => (
+            Ask::new(Method::PATCH, format!("/admin/members/{}", user_id(target.person)))
+                .json(&json!({ "version": 1, "role": "manager" })),
+            false,
+        ),
+        "list_roles" => (get("/admin/roles".into()), false),
+        "list_departments" => (get("/admin/departments".into()), false),
+        "list_projects" => (get("/admin/projects".into()), false),
+        "list_invitations" => (get("/admin/invitations".into()), false),
+        "create_invitation" => (
+            post("/admin/invitations".into()).json(
+                &json!({ "email": "new@example.test", "name": "New", "role": "staff", "kind": "internal" }),
+            ),
+            false,
+        ),
+        "revoke_invitation" => (
+            Ask::new(Method::DELETE, "/admin/invitations/inv_0198000000007000800000000000002a"),
+            false,
+        ),
+        "accept_invitation" => (
+            post("/invitations/accept".into())
+                .json(&json!({ "token": "x".repeat(43), "name": "New", "password": "correct horse battery" })),
+            false,
+        ),
+        "explain_access" => (
+            get(format!(
+                "/access/explain?userId={}&action=message:read&messageId={message}",
+                user_id(target.person)
+            )),
+            true,
+        ),
         _ => panic!("{operation} has no row in the sweep: add one"),
     }
 }
