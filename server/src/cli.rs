@@ -14,7 +14,7 @@ use crate::{
     audit,
     config::{Config, Log, Reader},
     http::openapi,
-    matrix, policy_schema, serve, telemetry, ws,
+    matrix, policy_schema, serve, setup, telemetry, ws,
 };
 
 /// Postil: secure messaging beside the records of an ERP.
@@ -37,6 +37,15 @@ enum Command {
     Migrate,
     /// Writes the two demo companies (needs DATABASE_URL); running it again repairs, adds and deletes nothing else
     Seed,
+    /// Companies: founds one (needs DATABASE_URL)
+    #[command(subcommand)]
+    Company(setup::Company),
+    /// API keys of ERPs: makes one (needs DATABASE_URL)
+    #[command(subcommand)]
+    Key(setup::Key),
+    /// Keys that sign embed tokens: makes and retires them (needs DATABASE_URL)
+    #[command(subcommand)]
+    EmbedKey(setup::EmbedKey),
     /// Prints the OpenAPI document
     Openapi,
     /// Prints the AsyncAPI document of the socket
@@ -84,6 +93,9 @@ fn run(command: Command) -> Result<()> {
         Command::Work => runtime()?.block_on(serve::work(Config::from_env()?)),
         Command::Migrate => print(&runtime()?.block_on(serve::migrate())?),
         Command::Seed => print(&runtime()?.block_on(serve::seed())?),
+        Command::Company(command) => setup::company(command),
+        Command::Key(command) => setup::key(command),
+        Command::EmbedKey(command) => setup::embed_key(command),
         Command::Openapi => print(openapi::text()),
         Command::Asyncapi => print(&format!("{:#}\n", ws::asyncapi())),
         Command::PermissionsMatrix => print(&matrix::document()),

@@ -25,6 +25,7 @@ mod listen;
 pub mod matrix;
 pub mod policy_schema;
 mod serve;
+mod setup;
 pub mod state;
 pub mod telemetry;
 pub mod ws;
