@@ -131,7 +131,7 @@ BEGIN
     SELECT s.audit_seq, s.audit_hash INTO v FROM public.company_stream s WHERE s.company_id = NEW.company_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN RAISE EXCEPTION 'no stream for this company' USING ERRCODE = 'insufficient_privilege'; END IF;
     IF NEW.seq IS NOT NULL AND NEW.seq <> v.audit_seq + 1 THEN
-        RAISE EXCEPTION 'the next audit entry is %', v.audit_seq + 1 USING ERRCODE = 'check_violation', CONSTRAINT = 'audit_log_dense';
+        RAISE EXCEPTION 'the next audit entry is %', v.audit_seq + 1 USING ERRCODE = 'insufficient_privilege', CONSTRAINT = 'audit_log_dense';
     END IF;
     NEW.seq := v.audit_seq + 1;
     NEW.prev_hash := v.audit_hash;
