@@ -97,10 +97,9 @@ fn ask(operation: &str, target: &Target) -> (Ask, bool) {
         }
         "list_policy_versions" => (get("/admin/policy/versions".into()), false),
         "get_policy_version" => (get("/admin/policy/versions/1".into()), false),
-        "restore_policy" => (
-            post("/admin/policy/versions/1/restore".into()).json(&json!({ "comment": "x", "baseVersion": 1 })),
-            false,
-        ),
+        "restore_policy" => {
+            (post("/admin/policy/versions/1/restore".into()).json(&json!({ "comment": "x", "baseVersion": 1 })), false)
+        }
         "list_members" => (get("/admin/members".into()), false),
         "update_member" => (
             Ask::new(Method::PATCH, format!("/admin/members/{}", user_id(target.person)))
@@ -112,25 +111,20 @@ fn ask(operation: &str, target: &Target) -> (Ask, bool) {
         "list_projects" => (get("/admin/projects".into()), false),
         "list_invitations" => (get("/admin/invitations".into()), false),
         "create_invitation" => (
-            post("/admin/invitations".into()).json(
-                &json!({ "email": "new@example.test", "name": "New", "role": "staff", "kind": "internal" }),
-            ),
+            post("/admin/invitations".into())
+                .json(&json!({ "email": "new@example.test", "name": "New", "role": "staff", "kind": "internal" })),
             false,
         ),
-        "revoke_invitation" => (
-            Ask::new(Method::DELETE, "/admin/invitations/inv_0198000000007000800000000000002a"),
-            false,
-        ),
+        "revoke_invitation" => {
+            (Ask::new(Method::DELETE, "/admin/invitations/inv_0198000000007000800000000000002a"), false)
+        }
         "accept_invitation" => (
             post("/invitations/accept".into())
                 .json(&json!({ "token": "x".repeat(43), "name": "New", "password": "correct horse battery" })),
             false,
         ),
         "explain_access" => (
-            get(format!(
-                "/access/explain?userId={}&action=message:read&messageId={message}",
-                user_id(target.person)
-            )),
+            get(format!("/access/explain?userId={}&action=message:read&messageId={message}", user_id(target.person))),
             true,
         ),
         _ => panic!("{operation} has no row in the sweep: add one"),
