@@ -173,7 +173,7 @@ fn told(report: &Report, any_key: bool) -> String {
         lines.push("not shown: that nothing is missing behind the last checkpoint".to_owned());
     }
     if any_key && !keys.is_empty() {
-        let keys: Vec<String> = keys.iter().map(|key| hex_key(key)).collect();
+        let keys: Vec<String> = keys.iter().map(hex_key).collect();
         let keys = keys.join(" ");
         lines.push(format!("not shown: whose signatures these are; if this is the key you know, say {keys}"));
     }
