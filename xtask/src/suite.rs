@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::dev::{self, Services};
 use crate::repo::{self, HOST_CRATES, XTASK, output, step};
 use crate::server::{self, TestServer};
-use crate::{contract, freshness, mutate, wasm};
+use crate::{contract, freshness, wasm};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -102,7 +102,6 @@ fn tests(options: &Options) -> (Tally, Vec<&'static str>) {
     if options.quick {
         return (total, failures);
     }
-    check("removals of walls in the database", &mut || Ok(Tally { passed: mutate::sql(&services)?, failed: 0 }));
     check("documentation tests", &mut || {
         let mut command = repo::cargo();
         counted(command.args(["test", "--quiet", "--doc", "--no-fail-fast"]).args(HOST_CRATES), libtest_line)

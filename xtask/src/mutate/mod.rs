@@ -81,14 +81,6 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The walls in the database; how many there are. For `script/test`, whose tests have passed a moment ago.
-pub fn sql(services: &Services) -> Result<usize> {
-    let here = Place { root: repo::root(), target: None };
-    let survivors = walls(&here, services, &SQL.iter().collect::<Vec<_>>())?;
-    ensure!(survivors.is_empty(), "no test notices the removal of: {}", survivors.join("; "));
-    Ok(SQL.len())
-}
-
 fn walls(place: &Place, services: &Services, walls: &[&Sql]) -> Result<Vec<&'static str>> {
     let mut survivors = Vec::new();
     for wall in walls {
