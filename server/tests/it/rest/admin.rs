@@ -308,7 +308,7 @@ fn some_owner_can_always_administer() {
             (
                 "owners denied",
                 changed(&|p| {
-                    p.rules.push(rule("x", Effect::Deny, RoleKey::OWNER, &[Action::AdminPolicy], Scope::Company))
+                    p.rules.push(rule("x", Effect::Deny, RoleKey::OWNER, &[Action::AdminPolicy], Scope::Company));
                 }),
             ),
             ("the only owner denied", changed(&|p| p.rules.push(me.clone()))),
