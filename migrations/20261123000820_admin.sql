@@ -163,7 +163,10 @@ CREATE TRIGGER companies_administer BEFORE UPDATE ON companies FOR EACH STATEMEN
 -- A document as the rows that it must have been compiled to: said here once more, so that what wall 1 reads (the document)
 -- and what wall 2 reads (the rows) can't be two different things, whoever wrote them.
 CREATE FUNCTION app.policy_rows(p_document jsonb)
-RETURNS TABLE (rule_id text, effect text, role_key text, user_id uuid, action text, scope text, target text) LANGUAGE sql IMMUTABLE
+RETURNS TABLE (
+    rule_id text, effect text, role_key text, user_id uuid, action text, scope text, target text,
+    member_kind text, state text, valid_from timestamptz, valid_until timestamptz
+) LANGUAGE sql STABLE
 AS $$
     SELECT r.rule ->> 'id', r.rule ->> 'effect', s.role_key, s.user_id, a.action, r.rule -> 'scope' ->> 'type',
         CASE r.rule -> 'scope' ->> 'type'
@@ -171,8 +174,19 @@ AS $$
             WHEN 'project' THEN substr(r.rule -> 'scope' ->> 'id', 5)::uuid::text
             WHEN 'kind' THEN r.rule -> 'scope' ->> 'kind'
             WHEN 'record' THEN (r.rule -> 'scope' -> 'record' ->> 'kind') || '/' || (r.rule -> 'scope' -> 'record' ->> 'id')
-        END
+        END,
+        -- Both kinds are no condition.
+        CASE WHEN jsonb_array_length(c.kinds) = 1 THEN c.kinds ->> 0 END, w.state,
+        (r.rule -> 'conditions' ->> 'from')::timestamptz, (r.rule -> 'conditions' ->> 'until')::timestamptz
     FROM jsonb_array_elements(p_document -> 'rules') AS r (rule)
+    CROSS JOIN LATERAL (
+        SELECT nullif(r.rule -> 'conditions' -> 'memberKinds', 'null'), nullif(r.rule -> 'conditions' -> 'recordStates', 'null')
+    ) AS c (kinds, states)
+    CROSS JOIN LATERAL (
+        SELECT x.value FROM jsonb_array_elements_text(coalesce(c.states, '[]')) AS x (value)
+        UNION ALL
+        SELECT NULL WHERE c.states IS NULL
+    ) AS w (state)
     CROSS JOIN LATERAL (
         SELECT x.value, NULL::uuid FROM jsonb_array_elements_text(coalesce(r.rule -> 'roles', '[]')) AS x (value)
         UNION ALL
@@ -180,7 +194,7 @@ AS $$
     ) AS s (role_key, user_id)
     CROSS JOIN LATERAL jsonb_array_elements_text(r.rule -> 'actions') AS a (action)
     -- A condition that nothing meets compiles to no row.
-    WHERE r.rule -> 'conditions' -> 'memberKinds' IS DISTINCT FROM '[]' AND r.rule -> 'conditions' -> 'recordStates' IS DISTINCT FROM '[]'
+    WHERE c.kinds IS DISTINCT FROM '[]' AND c.states IS DISTINCT FROM '[]'
 $$;
 COMMENT ON FUNCTION app.policy_rows(jsonb) IS 'The rows of policy_grants that a policy document must have been compiled to.';
 GRANT EXECUTE ON FUNCTION app.policy_rows(jsonb) TO postil_app;
@@ -203,12 +217,14 @@ BEGIN
         RAISE EXCEPTION 'the next version comes into force, and no other' USING ERRCODE = 'check_violation', CONSTRAINT = 'policies_next';
     END IF;
     IF EXISTS (
-        (SELECT g.rule_id, g.effect, g.role_key, g.user_id, g.action, g.scope, g.target FROM public.policy_grants g
+        (SELECT g.rule_id, g.effect, g.role_key, g.user_id, g.action, g.scope, g.target,
+                g.member_kind, g.state, g.valid_from, g.valid_until FROM public.policy_grants g
             WHERE g.company_id = NEW.id AND g.version = NEW.policy_version
          EXCEPT SELECT * FROM app.policy_rows(v_document))
         UNION ALL
         (SELECT * FROM app.policy_rows(v_document)
-         EXCEPT SELECT g.rule_id, g.effect, g.role_key, g.user_id, g.action, g.scope, g.target FROM public.policy_grants g
+         EXCEPT SELECT g.rule_id, g.effect, g.role_key, g.user_id, g.action, g.scope, g.target,
+                g.member_kind, g.state, g.valid_from, g.valid_until FROM public.policy_grants g
             WHERE g.company_id = NEW.id AND g.version = NEW.policy_version)
     ) THEN
         RAISE EXCEPTION 'the rows are not those of the document' USING ERRCODE = 'check_violation', CONSTRAINT = 'policies_compiled';

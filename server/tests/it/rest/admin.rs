@@ -362,10 +362,26 @@ fn what_is_written_by_hand_must_be_the_document_the_next_version_and_closed_afte
         // What wall 1 would read is not what wall 2 would.
         assert_refused("rows without a rule", &puts_rows_by_sql(olga, 2, &presets, &more).await, CHECK);
         assert_refused("a rule without rows", &puts_rows_by_sql(olga, 2, &more, &presets).await, CHECK);
+        // Conditions are part of a row: each, left out or changed, is another grant than the document's.
+        let mut bounded = preset::policy();
+        let mut guests = rule("x", Effect::Allow, RoleKey::EXTERNAL, &[Action::MessageRead], Scope::Company);
+        guests.conditions = serde_json::from_value(json!({
+            "memberKinds": ["external"], "recordStates": ["posted", "closed"],
+            "from": "2026-01-01T00:00:00Z", "until": "2027-01-01T00:00:00.000001Z",
+        }))
+        .unwrap();
+        bounded.rules.push(guests);
+        for condition in ["memberKinds", "recordStates", "from", "until"] {
+            let mut loose = bounded.clone();
+            let mut less = serde_json::to_value(&loose.rules.last().unwrap().conditions).unwrap();
+            less.as_object_mut().unwrap().remove(condition);
+            loose.rules.last_mut().unwrap().conditions = serde_json::from_value(less).unwrap();
+            assert_refused(condition, &puts_rows_by_sql(olga, 2, &bounded, &loose).await, CHECK);
+        }
         assert_refused("not the next", &puts_by_sql(olga, 3, &presets).await, NOT_ALLOWED);
         assert_refused("not the next", &olga.tries("UPDATE companies SET policy_version = 7").await, CHECK);
         assert_refused("back to nothing", &olga.tries("UPDATE companies SET policy_version = 0").await, CHECK);
-        assert_eq!(puts_by_sql(olga, 2, &presets).await, Ok(1));
+        assert_eq!(puts_by_sql(olga, 2, &bounded).await, Ok(1), "with all of them it is the document");
         let late = format!(
             "INSERT INTO policy_grants (company_id, version, ordinal, rule_id, effect, role_key, action, scope) VALUES ('{}', 2, 9999, 'x', 'allow', 'external', 'message:read', 'company')",
             olga.company
