@@ -35,7 +35,7 @@ test('a collapsed widget marks nothing as read and does not say that somebody lo
   elise.page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => frames.push(String(payload))));
   const marks: string[] = [];
   elise.page.on('request', (request) => request.url().endsWith('/read') && marks.push(request.url()));
-  await elise.launcher.click();
+  await elise.open();
   await elise.opens(/Invoice 00417/);
   const marco = await people.atRecord('marco', 'nordwerk', INVOICE);
   await marco.opens(/Invoice 00417/);

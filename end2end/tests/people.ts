@@ -55,6 +55,17 @@ export class Reader {
     return this.conversations.getByRole('button').filter({ hasText: title }).first();
   }
 
+  /**
+   * Opens the widget as a person does. A frame of another site hears no mouse before the browser has drawn it once: until
+   * then a click goes to the host's page beneath it, without a trace here. A person sees the launcher first.
+   */
+  async open(): Promise<void> {
+    await expect(async () => {
+      if (await this.launcher.isVisible()) await this.launcher.click({ timeout: 2_000 });
+      await expect(this.launcher).toBeHidden({ timeout: 2_000 });
+    }).toPass({ timeout: 15_000 });
+  }
+
   /** Waits until the page hears what one does: the seed goes the moment it is taken over. */
   async isAwake(): Promise<void> {
     await expect(this.view.locator('#postil-seed')).toHaveCount(0);
@@ -151,7 +162,7 @@ export class People {
   /** Likewise, with the widget open on the talk about that record. */
   async atRecord(who: string, company: 'nordwerk' | 'alba', record: string, options: Parameters<Browser['newContext']>[0] = {}): Promise<Reader> {
     const reader = await this.inErp(who, company, record, options);
-    await reader.launcher.click();
+    await reader.open();
     await expect(reader.view.getByTestId('company')).toBeVisible();
     await expect(reader.conversations.getByRole('button').first().or(reader.log)).toBeVisible();
     return reader;
