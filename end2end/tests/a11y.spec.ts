@@ -54,7 +54,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
   test(`the widget in the ERP, ${colorScheme}`, async ({ people }) => {
     const elise = await people.inErp('elise', 'nordwerk', 'transaction/INV-2026-00417', { colorScheme });
     await clean(elise, 'collapsed');
-    await elise.launcher.click();
+    await elise.open();
     await expect(elise.conversations.getByRole('button').first().or(elise.log)).toBeVisible();
     await clean(elise, 'open');
   });

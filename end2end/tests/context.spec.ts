@@ -124,7 +124,7 @@ test('a reload restores the conversation, the draft and the open widget', async 
   // Not inside the demo ERP: there the browser of the tests refuses storage to a foreign frame, and nothing may be kept elsewhere.
   const elise = await people.atDesk('elise.fournier@alba.example');
   await elise.page.goto(`${URL_BASE}/widget`);
-  await elise.launcher.click();
+  await elise.open();
   await elise.opens('Nordwerk account, in-house');
   const draft = fresh('Half a thought');
   await elise.composer.fill(draft);

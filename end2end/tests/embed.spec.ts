@@ -112,7 +112,7 @@ test('a widget that opens by itself leaves the keyboard in the form of the ERP',
 test('what a reload restores does not take the keyboard; what a person opens does', async ({ people }) => {
   const elise = await people.atDesk('elise.fournier@alba.example');
   await elise.page.goto(`${URL_BASE}/widget`);
-  await elise.launcher.click();
+  await elise.open();
   await elise.opens('Nordwerk account, in-house');
   await expect(elise.composer).toBeFocused();
   await elise.page.reload();
@@ -159,7 +159,7 @@ test('a session renewed for somebody else shows nothing of the former person and
   const elise = await people.inErp('elise', 'nordwerk', INVOICE);
   // The same browser became Marco meanwhile, and the ERP's backend signs for him.
   await elise.page.request.get(`${ERP}/demo/nordwerk/${INVOICE}?as=marco`);
-  await elise.launcher.click();
+  await elise.open();
   const session = await bearer(elise, () => elise.opens('Month-end close'));
   await expect(elise.view.getByTestId('message').first()).toBeVisible();
   await elise.page.route(TOKEN, (route) => route.continue({ url: route.request().url().replace('as=elise', 'as=marco') }));
@@ -188,7 +188,7 @@ test('who could not be identified can try again', async ({ people }) => {
   await elise.page.route(TOKEN, (route) => route.fulfill({ status: 503 }));
   await elise.page.reload();
   await elise.widget();
-  await elise.launcher.click();
+  await elise.open();
   const alert = elise.view.getByRole('alert');
   await expect(alert).toContainText('No connection');
   await expect(elise.view.getByText("You're signed out")).toHaveCount(0);
@@ -202,7 +202,7 @@ test('whom the ERP does not know is signed out', async ({ people }) => {
   await elise.page.route(TOKEN, (route) => route.fulfill({ status: 401 }));
   await elise.page.reload();
   await elise.widget();
-  await elise.launcher.click();
+  await elise.open();
   await expect(elise.view.getByText("You're signed out")).toBeVisible();
 });
 
@@ -218,7 +218,7 @@ test('a bundle that does not load is told on the launcher, until it does', async
   await expect(elise.launcher).toHaveAccessibleName(/Could not be loaded\. Try again/);
   await expect(elise.launcher).toContainText('Could not be loaded');
   await elise.page.unroute('**/pkg/*.js*');
-  await elise.launcher.click();
+  await elise.open();
   await expect(elise.conversations.getByRole('button').first()).toBeVisible();
   await expect(elise.launcher).not.toContainText('Could not be loaded');
 });
@@ -268,7 +268,7 @@ test('a collapsed widget that was left in another tab shows nothing of the forme
 test('a widget that switches has the launcher of its company', async ({ people }) => {
   const elise = await people.atDesk('elise.fournier@alba.example');
   await elise.page.goto(`${URL_BASE}/widget`);
-  await elise.launcher.click();
+  await elise.open();
   const hue = () => elise.page.locator('#postil-launcher').getAttribute('class');
   const former = await hue();
   await elise.switches('Nordwerk Industries');
@@ -286,7 +286,7 @@ test('a widget that moves within the page still learns that the window is narrow
   await former;
   await elise.widget();
   await expect(elise.launcher).toBeVisible();
-  await elise.launcher.click();
+  await elise.open();
   await expect(elise.conversations.getByRole('button').first()).toBeVisible();
   await elise.page.setViewportSize({ width: 400, height: 700 });
   await expect(elise.view.locator('html.is-full')).toHaveCount(1);
@@ -299,7 +299,7 @@ test('a host without a token-url is told so once, and nobody is asked for a toke
   elise.page.on('console', (message) => message.text().includes('token-url') && said.push(message.text()));
   await written(elise, (messenger) => messenger.removeAttribute('token-url'));
   await elise.widget();
-  await elise.launcher.click();
+  await elise.open();
   await expect(elise.view.getByText("You're signed out")).toBeVisible();
   expect(asked).toEqual([]);
   expect(said).toHaveLength(1);
