@@ -1,7 +1,4 @@
--- What a second look at the first schema found: functions, policies and triggers; no table is rewritten. app.facts() answers
--- more columns than before, so servers of generation 1 must be gone.
-CREATE OR REPLACE FUNCTION app.schema_generation() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT 2 $$;
+-- What a second look at the first schema found: functions, policies and triggers; no table is touched, old servers don't notice.
 
 GRANT CREATE ON SCHEMA app, auth TO postil_definer, postil_auth;
 
@@ -45,9 +42,6 @@ BEGIN
     RETURN coalesce(v_yes, false);
 END $$;
 
-ALTER POLICY linked_records_read ON linked_records
-    USING (deleted_at IS NULL AND scope_tokens && (SELECT app.allowed('thread:read')) AND NOT scope_tokens && (SELECT app.denied('thread:read')));
-
 -- Both must be writable: the record that the message names, and the one that its conversation is about. Without the second,
 -- who may only answer in a record's conversation could begin threads there by naming a record of their own.
 ALTER POLICY messages_insert ON messages
@@ -63,56 +57,6 @@ ALTER POLICY messages_insert ON messages
         )
         AND app.may(CASE WHEN parent_id IS NULL THEN 'message:create' ELSE 'message:reply' END, link_kind, link_id)
     );
-
-DROP FUNCTION app.facts(uuid, uuid, uuid, uuid, text, text);
--- What a verdict needs to know about a conversation, a message and a record to be linked, as far as the caller may see them.
-CREATE FUNCTION app.facts(p_user uuid, p_company uuid, p_conversation uuid, p_message uuid, p_kind text, p_id text)
-RETURNS TABLE (
-    conversation_id uuid, conversation_kind text, conversation_link_kind text, conversation_link_id text,
-    conversation_owner_id uuid, conversation_department_id uuid, conversation_project_id uuid,
-    message_id uuid, root_id uuid, author_id uuid, message_link_kind text, message_link_id text, message_link_source text,
-    record_kind text, record_id text, owner_id uuid, department_id uuid, project_id uuid
-) LANGUAGE plpgsql VOLATILE
-AS $$
-DECLARE
-    c record;
-    m record;
-    r record;
-    v_conversation uuid := p_conversation;
-    v_kind text := p_kind;
-    v_id text := p_id;
-BEGIN
-    PERFORM app.enter(p_user, p_company);
-    SELECT NULL::uuid AS id, NULL::uuid AS conversation_id, NULL::uuid AS root_id, NULL::uuid AS author_id,
-        NULL::text AS link_kind, NULL::text AS link_id, NULL::text AS link_source INTO m;
-    IF p_message IS NOT NULL THEN
-        SELECT x.id, x.conversation_id, x.root_id, x.author_id, x.link_kind, x.link_id, x.link_source
-        INTO m FROM public.messages x WHERE x.company_id = p_company AND x.id = p_message;
-        IF NOT FOUND OR (p_conversation IS NOT NULL AND m.conversation_id <> p_conversation) THEN RETURN; END IF;
-        v_conversation := m.conversation_id;
-    END IF;
-    -- LEFT JOIN: a conversation about a record that is gone is gone with it, which the policy on conversations says.
-    SELECT x.id, x.kind, x.link_kind, x.link_id, o.owner_id, o.department_id, o.project_id INTO c
-    FROM public.conversations x
-    LEFT JOIN public.linked_records o ON o.company_id = x.company_id AND o.kind = x.link_kind AND o.id = x.link_id
-    WHERE x.company_id = p_company AND CASE WHEN v_conversation IS NOT NULL THEN x.id = v_conversation
-        ELSE x.kind = 'record' AND x.link_kind = p_kind AND x.link_id = p_id END;
-    IF NOT FOUND AND v_conversation IS NOT NULL THEN RETURN; END IF;
-    -- The governing record: the one to be linked, else the message's, else the conversation's.
-    IF v_kind IS NULL THEN
-        v_kind := coalesce(m.link_kind, c.link_kind);
-        v_id := coalesce(m.link_id, c.link_id);
-    END IF;
-    SELECT x.kind, x.id, x.owner_id, x.department_id, x.project_id INTO r FROM public.linked_records x
-    WHERE x.company_id = p_company AND x.kind = v_kind AND x.id = v_id AND x.deleted_at IS NULL;
-    -- A record to be linked that is not visible answers like one that does not exist.
-    IF NOT FOUND AND v_kind IS NOT NULL THEN RETURN; END IF;
-    RETURN QUERY SELECT c.id, c.kind, c.link_kind, c.link_id, c.owner_id, c.department_id, c.project_id,
-        m.id, m.root_id, m.author_id, m.link_kind, m.link_id, m.link_source,
-        r.kind, r.id, r.owner_id, r.department_id, r.project_id;
-END $$;
-COMMENT ON FUNCTION app.facts(uuid, uuid, uuid, uuid, text, text) IS 'What a verdict must know about a conversation, a message and a record, as far as the caller sees them; no row: one that was asked for is not there for them.';
-GRANT EXECUTE ON FUNCTION app.facts(uuid, uuid, uuid, uuid, text, text) TO postil_app;
 
 -- One send: idempotency, place in the thread, position, message, version, link, reply count, read pointer, event. One commit.
 -- outcome: created | replayed | mismatch | not_found | too_deep | parent_deleted | link_conflict
@@ -348,49 +292,8 @@ BEGIN
     RETURN QUERY SELECT 'created', v_event, p_conversation;
 END $$;
 
--- A company that is gone has no members: requests said so already (auth.session_open), now row-level security and open sockets do.
-CREATE OR REPLACE FUNCTION app.remember() RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
-AS $$
-DECLARE
-    v_company uuid := app.company_id();
-    v_user uuid := app.user_id();
-BEGIN
-    -- Another person, earlier in this transaction: nothing of theirs may stay.
-    IF current_setting('app.known', true) <> '' THEN
-        PERFORM set_config('app.allow_' || replace(p.action, ':', '_'), '', true), set_config('app.deny_' || replace(p.action, ':', '_'), '', true)
-        FROM public.permissions p;
-    END IF;
-    -- What stands for the person's own in policy_grants.token is replaced by its name; no token and no id contains a $.
-    PERFORM set_config(x.setting, x.value, true)
-    FROM (
-        WITH me AS MATERIALIZED (
-            SELECT m.role_key, c.policy_version, coalesce('d:' || m.department_id::text, 'd:none') AS department, coalesce((
-                SELECT string_agg('p:' || pm.project_id::text, ',') FROM public.project_members pm
-                WHERE pm.company_id = v_company AND pm.user_id = v_user AND pm.deleted_at IS NULL
-            ), 'p:none') AS projects
-            FROM public.memberships m
-            JOIN public.users u ON u.id = m.user_id AND u.status = 'active' AND u.deleted_at IS NULL
-            JOIN public.companies c ON c.id = m.company_id AND c.deleted_at IS NULL
-            WHERE m.company_id = v_company AND m.user_id = v_user AND m.status = 'active' AND m.deleted_at IS NULL
-        )
-        SELECT g.setting, '{' || string_agg(replace(replace(replace(
-            g.token, '$department', g.department), '$projects', g.projects), '$records', 'o:' || v_user::text), ',') || '}' AS value
-        FROM (
-            SELECT r.setting, r.token, me.department, me.projects FROM me JOIN public.policy_grants r
-                ON r.company_id = v_company AND r.version = me.policy_version AND r.role_key = me.role_key
-            UNION ALL
-            SELECT r.setting, r.token, me.department, me.projects FROM me JOIN public.policy_grants r
-                ON r.company_id = v_company AND r.version = me.policy_version AND r.user_id = v_user
-        ) AS g
-        GROUP BY g.setting
-        UNION ALL
-        SELECT 'app.member', CASE WHEN EXISTS (SELECT 1 FROM me) THEN 't' ELSE 'f' END
-        UNION ALL
-        SELECT 'app.known', app.caller()
-    ) AS x;
-    RETURN current_setting('app.member') = 't';
-END $$;
-
+-- A company that is gone has no members: requests said so already (auth.session_open), now open sockets do. (Row-level security
+-- says so with the next migration, whose app.remember() is another anyway.)
 CREATE OR REPLACE FUNCTION auth.sessions_alive(p_sessions uuid[], p_at timestamptz) RETURNS TABLE (session_id uuid, company_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
 AS $$
@@ -430,19 +333,6 @@ BEGIN
     JOIN public.memberships m ON m.company_id = s.company_id AND m.user_id = s.user_id AND m.status = 'active' AND m.deleted_at IS NULL
     JOIN public.companies c ON c.id = s.company_id AND c.deleted_at IS NULL
     WHERE s.token_hash = p_hash AND s.revoked_at IS NULL AND s.expires_at > p_at;
-END $$;
-
-CREATE OR REPLACE FUNCTION auth.session_switch(p_old bytea, p_new bytea, p_company uuid, p_at timestamptz) RETURNS boolean
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
-AS $$
-BEGIN
-    UPDATE public.sessions s SET token_hash = p_new, company_id = p_company, context_epoch = s.context_epoch + 1,
-        -- Together, because session_open takes the session's length from their difference.
-        seen_at = p_at, expires_at = least(p_at + (s.expires_at - s.seen_at), s.created_at + auth.session_life())
-    FROM public.memberships m
-    WHERE s.token_hash = p_old AND s.kind = 'browser' AND s.revoked_at IS NULL AND s.expires_at > p_at
-    AND m.company_id = p_company AND m.user_id = s.user_id AND m.status = 'active' AND m.deleted_at IS NULL;
-    RETURN FOUND;
 END $$;
 
 ALTER FUNCTION auth.session_life() OWNER TO postil_auth;

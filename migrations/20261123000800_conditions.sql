@@ -2,12 +2,12 @@
 -- settled once a transaction, in app.remember(); what is asked of the record is a token like any other scope, so that one
 -- comparison of two arrays stays the whole verdict for each row.
 --
--- Older builds can't read a document with conditions: servers of generation 2 must be gone before one is written.
+-- Older builds can't read a document with conditions: servers of generation 1 must be gone before one is written.
 --
 -- linked_records is rewritten under its lock, because a generated column can't be given another expression: about a second
 -- for each hundred thousand records.
 CREATE OR REPLACE FUNCTION app.schema_generation() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT 3 $$;
+AS $$ SELECT 2 $$;
 
 GRANT CREATE ON SCHEMA app TO postil_definer;
 

@@ -364,7 +364,7 @@ CREATE CONSTRAINT TRIGGER users_audit AFTER UPDATE OF status, deleted_at, passwo
     EXECUTE FUNCTION auth.user_audit();
 
 -- ---------------------------------------------------------------------------------------------------------------- sign-in
--- The new functions take the request's id, too. The old ones stay for old servers, and tell the log as well.
+-- These take the request's id, too.
 
 CREATE FUNCTION auth.session_create(
     p_id uuid, p_hash bytea, p_user uuid, p_company uuid, p_kind text, p_origin text, p_at timestamptz, p_expires timestamptz, p_correlation uuid
@@ -382,10 +382,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION auth.session_create(uuid, bytea, uuid, uuid, text, text, timestamptz, timestamptz, uuid)
     IS 'Opens a session in a company that the person is an active member of, and says so in its audit log; nothing otherwise.';
-CREATE OR REPLACE FUNCTION auth.session_create(
-    p_id uuid, p_hash bytea, p_user uuid, p_company uuid, p_kind text, p_origin text, p_at timestamptz, p_expires timestamptz
-) RETURNS boolean LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-AS $$ SELECT auth.session_create(p_id, p_hash, p_user, p_company, p_kind, p_origin, p_at, p_expires, NULL) $$;
+DROP FUNCTION auth.session_create(uuid, bytea, uuid, uuid, text, text, timestamptz, timestamptz);
 
 -- Both companies are told, neither of the other.
 CREATE FUNCTION auth.session_switch(p_old bytea, p_new bytea, p_company uuid, p_at timestamptz, p_correlation uuid) RETURNS boolean
@@ -416,9 +413,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION auth.session_switch(bytea, bytea, uuid, timestamptz, uuid)
     IS 'Moves a browser''s session into another company under a fresh token, and says so in both audit logs; the old token is dead from then on.';
-CREATE OR REPLACE FUNCTION auth.session_switch(p_old bytea, p_new bytea, p_company uuid, p_at timestamptz) RETURNS boolean
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-AS $$ SELECT auth.session_switch(p_old, p_new, p_company, p_at, NULL) $$;
+DROP FUNCTION auth.session_switch(bytea, bytea, uuid, timestamptz);
 
 CREATE FUNCTION auth.session_end(p_hash bytea, p_at timestamptz, p_correlation uuid) RETURNS TABLE (id uuid, company_id uuid)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
@@ -433,9 +428,7 @@ BEGIN
     RETURN QUERY SELECT v_session.id, v_session.company_id;
 END $$;
 COMMENT ON FUNCTION auth.session_end(bytea, timestamptz, uuid) IS 'Ends a session, and says so in the audit log; which one it was and where, if it was live.';
-CREATE OR REPLACE FUNCTION auth.session_end(p_hash bytea, p_at timestamptz) RETURNS TABLE (id uuid, company_id uuid)
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-AS $$ SELECT e.id, e.company_id FROM auth.session_end(p_hash, p_at, NULL) AS e $$;
+DROP FUNCTION auth.session_end(bytea, timestamptz);
 
 -- Somebody tried an account's password. Not under the person's name: it need not have been them. Told to each of their
 -- companies, because each is what the account opens.

@@ -12,7 +12,7 @@ fn hash(n: u8) -> Vec<u8> {
 }
 
 async fn opens_session(app: &PgPool, n: u8, actor: &Actor, kind: &str, expires: OffsetDateTime) -> bool {
-    sqlx::query_scalar("SELECT auth.session_create($1, $2, $3, $4, $5, NULL, $6, $7)")
+    sqlx::query_scalar("SELECT auth.session_create($1, $2, $3, $4, $5, NULL, $6, $7, NULL)")
         .bind(fresh_id())
         .bind(hash(n))
         .bind(actor.id)
@@ -36,7 +36,7 @@ async fn session(app: &PgPool, n: u8, at: OffsetDateTime) -> Option<(Uuid, Uuid,
 }
 
 async fn switches(app: &PgPool, old: u8, new: u8, company: Uuid) -> bool {
-    sqlx::query_scalar("SELECT auth.session_switch($1, $2, $3, $4)")
+    sqlx::query_scalar("SELECT auth.session_switch($1, $2, $3, $4, NULL)")
         .bind(hash(old))
         .bind(hash(new))
         .bind(company)
@@ -69,7 +69,7 @@ fn a_session_ends_with_time_sign_out_or_membership() {
         }
         assert_eq!(session(&house.app, 1, in_s(3_601)).await, None);
         let ends = async || -> Option<Uuid> {
-            sqlx::query_scalar("SELECT company_id FROM auth.session_end($1, $2)")
+            sqlx::query_scalar("SELECT company_id FROM auth.session_end($1, $2, NULL)")
                 .bind(hash(2))
                 .bind(now())
                 .fetch_optional(&house.app)
@@ -217,7 +217,12 @@ fn a_ticket_opens_one_socket() {
         let (one, other) = tokio::join!(redeems(104, now()), redeems(104, now()));
         assert!(one.is_some() != other.is_some(), "two at once");
         gives(105, in_s(30)).await;
-        sqlx::query("SELECT auth.session_end($1, $2)").bind(hash(1)).bind(now()).execute(&house.app).await.unwrap();
+        sqlx::query("SELECT auth.session_end($1, $2, NULL)")
+            .bind(hash(1))
+            .bind(now())
+            .execute(&house.app)
+            .await
+            .unwrap();
         assert_eq!(redeems(105, now()).await, None, "after signing out");
     });
 }
@@ -308,7 +313,12 @@ fn only_living_sessions_keep_their_sockets() {
             rows
         };
         assert_eq!(alive(now()).await.len(), 3);
-        sqlx::query("SELECT auth.session_end($1, $2)").bind(hash(1)).bind(now()).execute(&house.app).await.unwrap();
+        sqlx::query("SELECT auth.session_end($1, $2, NULL)")
+            .bind(hash(1))
+            .bind(now())
+            .execute(&house.app)
+            .await
+            .unwrap();
         scene
             .nordwind
             .arranges(&format!("UPDATE memberships SET status = 'deactivated' WHERE user_id = '{}'", scene.ben.id))

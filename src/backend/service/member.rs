@@ -9,7 +9,7 @@ use crate::{
     access::{Action, Effect, RoleKey},
     backend::{
         caller::{Caller, Credentials},
-        store::admin::{MemberChange, MemberCursor},
+        store::{PeopleCursor, admin::MemberChange},
     },
     clock::Timestamp,
     ids::UserId,
@@ -69,13 +69,13 @@ impl Services {
         }
         let search = search.filter(|search| !search.is_empty());
         let (caller, _) = self.open_admin(credentials, Action::AdminMembers).await?;
-        let after: Option<MemberCursor> = self.page_position("members", caller.company(), query.cursor.as_deref())?;
+        let after: Option<PeopleCursor> = self.page_position("members", caller.company(), query.cursor.as_deref())?;
         let mut tx = self.store().begin(&caller, "member.list").await?;
         let mut items = tx.member_list(search.as_deref(), query.status, after.as_ref(), limit + 1).await?;
         let more = items.len() > usize::from(limit);
         items.truncate(limit.into());
         let next_cursor = items.last().filter(|_| more).map(|last| {
-            self.page_cursor("members", caller.company(), &MemberCursor { name: last.name.to_lowercase(), id: last.id })
+            self.page_cursor("members", caller.company(), &PeopleCursor { name: last.name.to_lowercase(), id: last.id })
         });
         Ok(Page { items, next_cursor })
     }

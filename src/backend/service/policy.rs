@@ -283,7 +283,7 @@ impl Services {
                 retry_after_s: None,
             });
         }
-        if !leaves_an_owner(document, &tx.owner_list().await?, now) {
+        if !leaves_an_owner(document, &tx.member_judged(Some(&RoleKey::OWNER), None, None).await?, now) {
             return Err(ServiceError::code(Code::LastOwner));
         }
         let version = request.base_version + 1;
@@ -314,7 +314,9 @@ impl Services {
         let base_version = tx.policy_version_get(None).await?.map_or(0, |version| version.info.version);
         let mut members: Vec<Judged> = Vec::new();
         while members.len() <= limits::DRY_RUN_MEMBERS_MAX {
-            let page = tx.member_judged(members.last().map(|last| &last.person), limits::DRY_RUN_PAGE_ROWS).await?;
+            let page = tx
+                .member_judged(None, members.last().map(|last| &last.person), Some(limits::DRY_RUN_PAGE_ROWS))
+                .await?;
             let last = page.len() < usize::from(limits::DRY_RUN_PAGE_ROWS);
             members.extend(page);
             if last {

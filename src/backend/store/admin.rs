@@ -1,15 +1,14 @@
 //! Administration: policy versions, members, roles, departments, projects, invitations. Row-level security and guard
 //! triggers (`migrations/*_admin.sql`) judge every write once more; [`refusal`] reads which of them said no.
 
-use serde::{Deserialize, Serialize};
 use sqlx::{Row, postgres::PgRow, types::Json};
 use uuid::Uuid;
 
 use super::{
     CompanyTx, Store, StoreError,
     grants::{self, PolicyPutError},
+    people::PeopleCursor,
     rows,
-    session::{resource, role_key},
 };
 use crate::{
     access::{Action, Permit, Policy, Resource, RoleKey, Subject},
@@ -58,15 +57,6 @@ pub fn refusal(error: &StoreError) -> Option<Guard> {
         name if name.ends_with("_administer") => Some(Guard::Administer),
         _ => None,
     }
-}
-
-/// Where a page of members ends.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct MemberCursor {
-    /// The last name, lower case.
-    pub name: String,
-    /// Whose.
-    pub id: UserId,
 }
 
 /// What a membership is to become; `None` stays.
@@ -143,9 +133,9 @@ SELECT m.user_id, u.name, m.kind, m.job_title, m.role_key, m.department_id, ARRA
     ) AS projects
 FROM memberships m JOIN users u ON u.id = m.user_id
 WHERE m.company_id = $1 AND m.status = 'active' AND m.deleted_at IS NULL AND u.status = 'active'
-    AND ($2::text IS NULL OR (lower(u.name), u.id) > ($2, $3))
+    AND ($2::text IS NULL OR m.role_key = $2) AND ($3::text IS NULL OR (lower(u.name), u.id) > ($3, $4))
 ORDER BY lower(u.name), u.id
-LIMIT $4";
+LIMIT $5";
 const RECORDS: &str = "-- store::record_judged
 SELECT r.kind AS record_kind, r.id AS record_id, r.owner_id AS record_owner_id, r.department_id AS record_department_id,
     r.project_id AS record_project_id, r.status AS record_status
@@ -153,15 +143,13 @@ FROM linked_records r
 WHERE r.company_id = $1 AND r.deleted_at IS NULL AND ($2::text IS NULL OR (r.kind, r.id) > ($2, $3))
 ORDER BY r.kind, r.id
 LIMIT $4";
-const OWNERS: &str = "-- store::owner_list
-SELECT m.user_id, u.name, m.kind, m.job_title, m.role_key, m.department_id, ARRAY(
-        SELECT p.project_id FROM project_members p WHERE p.company_id = m.company_id AND p.user_id = m.user_id AND p.deleted_at IS NULL
-    ) AS projects
-FROM memberships m JOIN users u ON u.id = m.user_id
-WHERE m.company_id = $1 AND m.role_key = 'owner' AND m.status = 'active' AND m.deleted_at IS NULL AND u.status = 'active'";
 const ROLES: &str = "-- store::role_counts
 SELECT m.role_key, count(*) AS count FROM memberships m
 WHERE m.company_id = $1 AND m.status = 'active' AND m.deleted_at IS NULL GROUP BY m.role_key";
+const DEPARTMENTS: &str = "-- store::department_list
+SELECT d.id, d.name FROM departments d WHERE d.company_id = $1 AND d.deleted_at IS NULL ORDER BY lower(d.name), d.id LIMIT $2";
+const PROJECTS: &str = "-- store::project_list
+SELECT p.id, p.name FROM projects p WHERE p.company_id = $1 AND p.deleted_at IS NULL ORDER BY lower(p.name), p.id LIMIT $2";
 const MEMBER_LIST: &str = "-- store::member_list
 SELECT m.user_id, u.name, u.email, m.role_key, m.kind, m.status, m.job_title, m.department_id, m.version, m.updated_at, ARRAY(
         SELECT p.project_id FROM project_members p
@@ -221,17 +209,6 @@ fn version_info(row: &PgRow) -> Result<PolicyVersionInfo, StoreError> {
     })
 }
 
-/// A row with `user_id`, `role_key`, `kind`, `department_id`, `projects`.
-pub(super) fn subject(row: &PgRow) -> Result<Subject, StoreError> {
-    Ok(Subject {
-        user: UserId::from_uuid(row.try_get("user_id")?),
-        role: role_key(row.try_get("role_key")?)?,
-        kind: rows::member_kind(row.try_get("kind")?)?,
-        department: row.try_get::<Option<Uuid>, _>("department_id")?.map(DepartmentId::from_uuid),
-        projects: row.try_get::<Vec<Uuid>, _>("projects")?.into_iter().map(ProjectId::from_uuid).collect(),
-    })
-}
-
 pub(super) fn member_status(text: &str) -> Result<MemberStatus, StoreError> {
     match text {
         "active" => Ok(MemberStatus::Active),
@@ -245,7 +222,7 @@ fn member(row: &PgRow) -> Result<Member, StoreError> {
         id: UserId::from_uuid(row.try_get("user_id")?),
         name: row.try_get("name")?,
         email: row.try_get("email")?,
-        role: role_key(row.try_get("role_key")?)?,
+        role: rows::role_key(row.try_get("role_key")?)?,
         kind: rows::member_kind(row.try_get("kind")?)?,
         status: member_status(row.try_get("status")?)?,
         job_title: row.try_get("job_title")?,
@@ -261,7 +238,7 @@ fn invitation(row: &PgRow) -> Result<Invitation, StoreError> {
         id: InvitationId::from_uuid(row.try_get("id")?),
         email: row.try_get("email")?,
         name: row.try_get("name")?,
-        role: role_key(row.try_get("role_key")?)?,
+        role: rows::role_key(row.try_get("role_key")?)?,
         kind: rows::member_kind(row.try_get("kind")?)?,
         created_at: rows::timestamp(row, "created_at")?,
         created_by: row.try_get::<Option<Uuid>, _>("created_by")?.map(UserId::from_uuid),
@@ -328,28 +305,25 @@ impl CompanyTx {
         grants::policy_put(&mut self.tx, self.company, number(version), policy, comment, Some(self.user), at).await
     }
 
-    /// Active members as policies see them, by name after `after`.
+    /// Active members as policies see them, all or those of one role, by name after `after`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn member_judged(&mut self, after: Option<&Person>, limit: u16) -> Result<Vec<Judged>, StoreError> {
+    pub async fn member_judged(
+        &mut self,
+        role: Option<&RoleKey>,
+        after: Option<&Person>,
+        limit: Option<u16>,
+    ) -> Result<Vec<Judged>, StoreError> {
         let rows = sqlx::query(JUDGED)
             .bind(self.company.uuid())
+            .bind(role.map(RoleKey::as_str))
             .bind(after.map(|person| person.name.to_lowercase()))
             .bind(after.map_or(Uuid::nil(), |person| person.id.uuid()))
-            .bind(i64::from(limit))
+            .bind(limit.map(i64::from))
             .fetch_all(&mut *self.tx)
             .await?;
-        rows.iter().map(|row| Ok(Judged { person: rows::person(row)?, subject: subject(row)? })).collect()
-    }
-
-    /// The active owners.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn owner_list(&mut self) -> Result<Vec<Judged>, StoreError> {
-        let rows = sqlx::query(OWNERS).bind(self.company.uuid()).fetch_all(&mut *self.tx).await?;
-        rows.iter().map(|row| Ok(Judged { person: rows::person(row)?, subject: subject(row)? })).collect()
+        rows.iter().map(|row| Ok(Judged { person: rows::person(row)?, subject: rows::subject(row, "kind")? })).collect()
     }
 
     /// Records that the caller may see, as policies see them, after `after`.
@@ -368,13 +342,7 @@ impl CompanyTx {
             .bind(i64::from(limit))
             .fetch_all(&mut *self.tx)
             .await?;
-        rows.iter()
-            .map(|row| {
-                let resource = resource(row, "record", "record_kind", "record_id")?;
-                let wrong = StoreError::Inconsistent { table: "linked_records", column: "id" };
-                Ok((resource.key().cloned().ok_or(wrong)?, resource))
-            })
-            .collect()
+        rows.iter().map(rows::judged_record).collect()
     }
 
     /// How many active members have each role.
@@ -386,7 +354,7 @@ impl CompanyTx {
         rows.iter()
             .map(|row| {
                 let count = u32::try_from(row.try_get::<i64, _>("count")?).unwrap_or(u32::MAX);
-                Ok((role_key(row.try_get("role_key")?)?, count))
+                Ok((rows::role_key(row.try_get("role_key")?)?, count))
             })
             .collect()
     }
@@ -396,17 +364,8 @@ impl CompanyTx {
     /// # Errors
     /// When the database fails.
     pub async fn department_list(&mut self) -> Result<Vec<Department>, StoreError> {
-        let rows = sqlx::query(
-            "-- store::department_list
-            SELECT d.id, d.name FROM departments d WHERE d.company_id = $1 AND d.deleted_at IS NULL ORDER BY lower(d.name), d.id LIMIT $2",
-        )
-        .bind(self.company.uuid())
-        .bind(limits::PLACES_MAX)
-        .fetch_all(&mut *self.tx)
-        .await?;
-        rows.iter()
-            .map(|row| Ok(Department { id: DepartmentId::from_uuid(row.try_get("id")?), name: row.try_get("name")? }))
-            .collect()
+        let places = self.places(DEPARTMENTS).await?;
+        Ok(places.into_iter().map(|(id, name)| Department { id: DepartmentId::from_uuid(id), name }).collect())
     }
 
     /// The company's projects, by name.
@@ -414,17 +373,13 @@ impl CompanyTx {
     /// # Errors
     /// When the database fails.
     pub async fn project_list(&mut self) -> Result<Vec<Project>, StoreError> {
-        let rows = sqlx::query(
-            "-- store::project_list
-            SELECT p.id, p.name FROM projects p WHERE p.company_id = $1 AND p.deleted_at IS NULL ORDER BY lower(p.name), p.id LIMIT $2",
-        )
-        .bind(self.company.uuid())
-        .bind(limits::PLACES_MAX)
-        .fetch_all(&mut *self.tx)
-        .await?;
-        rows.iter()
-            .map(|row| Ok(Project { id: ProjectId::from_uuid(row.try_get("id")?), name: row.try_get("name")? }))
-            .collect()
+        let places = self.places(PROJECTS).await?;
+        Ok(places.into_iter().map(|(id, name)| Project { id: ProjectId::from_uuid(id), name }).collect())
+    }
+
+    async fn places(&mut self, sql: &'static str) -> Result<Vec<(Uuid, String)>, StoreError> {
+        let places = sqlx::query_as(sql).bind(self.company.uuid()).bind(limits::PLACES_MAX);
+        Ok(places.fetch_all(&mut *self.tx).await?)
     }
 
     /// Members by name, after `after`; `search` begins a name or an address, in lower case.
@@ -435,7 +390,7 @@ impl CompanyTx {
         &mut self,
         search: Option<&str>,
         status: Option<MemberStatus>,
-        after: Option<&MemberCursor>,
+        after: Option<&PeopleCursor>,
         limit: u16,
     ) -> Result<Vec<Member>, StoreError> {
         let rows = sqlx::query(MEMBER_LIST)

@@ -4,12 +4,7 @@
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::{
-    CompanyTx, Store, StoreError,
-    admin::{member_status, subject},
-    rows,
-    session::resource,
-};
+use super::{CompanyTx, Store, StoreError, admin::member_status, rows};
 use crate::{
     access::{Policy, Resource, Subject},
     backend::caller::Caller,
@@ -61,7 +56,7 @@ impl CompanyTx {
             query = query.bind(at.to_datetime());
         }
         let row = query.fetch_optional(&mut *self.tx).await?;
-        row.map(|row| Ok((subject(&row)?, member_status(row.try_get("status")?)?))).transpose()
+        row.map(|row| Ok((rows::subject(&row, "kind")?, member_status(row.try_get("status")?)?))).transpose()
     }
 
     /// What a record was at `at`; `None`: it was not there.
@@ -78,7 +73,7 @@ impl CompanyTx {
             .await?;
         match row {
             Some(row) if !row.try_get::<bool, _>("is_deleted")? => {
-                resource(&row, "record", "record_kind", "record_id").map(Some)
+                rows::judged_record(&row).map(|(_, resource)| Some(resource))
             }
             _ => Ok(None),
         }

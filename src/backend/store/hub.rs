@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use super::{EventKind, LogEvent, Store, StoreError, rows, tx};
 use crate::{
-    access::{Resource, RoleKey, Subject},
+    access::Resource,
     backend::caller::Caller,
     clock::Timestamp,
-    domain::{ConversationKind, RecordKey, StatusWord},
-    ids::{CompanyId, ConversationId, CorrelationId, DepartmentId, MessageId, ProjectId, SessionId, UserId},
+    domain::{ConversationKind, RecordKey},
+    ids::{CompanyId, ConversationId, CorrelationId, MessageId, SessionId, UserId},
     wire::Message,
 };
 
@@ -82,13 +82,15 @@ SELECT r.*, CASE WHEN t.is_mixed THEN (
 FROM message_rows r LEFT JOIN threads t ON r.parent_id IS NULL AND t.company_id = r.company_id AND t.root_id = r.id
 WHERE r.company_id = $1 AND r.id = ANY ($2)";
 const AUDIENCE: &str = "-- store::hub_audience
-SELECT c.id, c.kind, r.kind AS record_kind, r.id AS record_id, r.owner_id, r.department_id, r.project_id, r.status,
+SELECT c.id, c.kind, r.kind AS record_kind, r.id AS record_id, r.owner_id AS record_owner_id,
+    r.department_id AS record_department_id, r.project_id AS record_project_id, r.status AS record_status,
     ARRAY(SELECT p.user_id FROM participants p WHERE p.company_id = c.company_id AND p.conversation_id = c.id AND p.deleted_at IS NULL) AS people
 FROM conversations c
 LEFT JOIN linked_records r ON r.company_id = c.company_id AND r.kind = c.link_kind AND r.id = c.link_id
 WHERE c.company_id = $1 AND c.id = ANY ($2) AND c.deleted_at IS NULL AND r.deleted_at IS NULL";
 const RECORDS: &str = "-- store::hub_record_facts
-SELECT r.kind AS record_kind, r.id AS record_id, r.owner_id, r.department_id, r.project_id, r.status
+SELECT r.kind AS record_kind, r.id AS record_id, r.owner_id AS record_owner_id,
+    r.department_id AS record_department_id, r.project_id AS record_project_id, r.status AS record_status
 FROM linked_records r JOIN unnest($2::text[], $3::text[]) AS wanted (kind, id) ON r.kind = wanted.kind AND r.id = wanted.id
 WHERE r.company_id = $1 AND r.deleted_at IS NULL";
 const MEMBER: &str = "-- store::hub_member
@@ -97,19 +99,6 @@ SELECT m.company_id, m.user_id, m.role_key, m.department_id, m.kind AS member_ki
         WHERE pm.company_id = m.company_id AND pm.user_id = m.user_id AND pm.deleted_at IS NULL) AS projects
 FROM memberships m JOIN companies c ON c.id = m.company_id AND c.deleted_at IS NULL JOIN users u ON u.id = m.user_id
 WHERE m.company_id = $1 AND m.user_id = $2 AND m.status = 'active' AND m.deleted_at IS NULL AND u.status = 'active'";
-
-fn resource(row: &PgRow) -> Result<Resource, StoreError> {
-    Ok(match rows::record_key(row.try_get("record_kind")?, row.try_get("record_id")?)? {
-        None => Resource::Unlinked,
-        Some(key) => Resource::Record {
-            key,
-            owner: row.try_get::<Option<Uuid>, _>("owner_id")?.map(UserId::from_uuid),
-            department: row.try_get::<Option<Uuid>, _>("department_id")?.map(DepartmentId::from_uuid),
-            project: row.try_get::<Option<Uuid>, _>("project_id")?.map(ProjectId::from_uuid),
-            state: row.try_get::<Option<&str>, _>("status")?.map(StatusWord::of_record),
-        },
-    })
-}
 
 /// Nobody: the worker acts for the company, not for a person.
 const NOBODY: UserId = UserId::from_uuid(Uuid::nil());
@@ -189,7 +178,7 @@ impl Store {
                     conversation: ConversationId::from_uuid(row.try_get("id")?),
                     kind: ConversationKind::parse(row.try_get("kind")?)
                         .ok_or(StoreError::Inconsistent { table: "conversations", column: "kind" })?,
-                    resource: resource(row)?,
+                    resource: rows::resource(row, "record", "record_kind", "record_id")?,
                     participants: people.into_iter().map(UserId::from_uuid).collect(),
                 })
             })
@@ -212,15 +201,7 @@ impl Store {
             .bind(keys.iter().map(|key| key.id.as_str()).collect::<Vec<_>>())
             .fetch_all(&mut *tx)
             .await?;
-        rows.iter()
-            .map(|row| {
-                let resource = resource(row)?;
-                match &resource {
-                    Resource::Record { key, .. } => Ok((key.clone(), resource)),
-                    Resource::Unlinked => Err(StoreError::Inconsistent { table: "linked_records", column: "id" }),
-                }
-            })
-            .collect()
+        rows.iter().map(rows::judged_record).collect()
     }
 
     /// A member as the policy sees them at `at`; `None` when the membership has ended.
@@ -239,17 +220,7 @@ impl Store {
             sqlx::query(MEMBER).bind(company.uuid()).bind(user.uuid()).fetch_optional(&mut *tx).await?
         };
         let Some(row) = row else { return Ok(None) };
-        let projects: Vec<Uuid> = row.try_get("projects")?;
-        let subject = Subject {
-            user,
-            role: RoleKey::new(row.try_get("role_key")?)
-                .map_err(|_| StoreError::Inconsistent { table: "memberships", column: "role_key" })?,
-            kind: rows::member_kind(row.try_get("member_kind")?)?,
-            department: row.try_get::<Option<Uuid>, _>("department_id")?.map(DepartmentId::from_uuid),
-            projects: projects.into_iter().map(ProjectId::from_uuid).collect(),
-        };
-        let policy = self.policies.load(&self.app, company, user, row.try_get("policy_version")?).await?;
-        Ok(Some(Caller::new(company, subject, policy, None, correlation, at)))
+        self.caller(&row, None, correlation, at).await.map(Some)
     }
 
     /// Those of `sessions` that are still good, each with the company that it is in now.

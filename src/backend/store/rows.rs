@@ -6,9 +6,10 @@ use uuid::Uuid;
 
 use super::StoreError;
 use crate::{
+    access::{Resource, RoleKey, Subject},
     clock::Timestamp,
-    domain::{LinkSource, MemberKind, RecordId, RecordKey, RecordKind, text::Document},
-    ids::{ConversationId, MessageId, UserId},
+    domain::{LinkSource, MemberKind, RecordId, RecordKey, RecordKind, StatusWord, text::Document},
+    ids::{ConversationId, DepartmentId, MessageId, ProjectId, UserId},
     wire::{LinkedRecord, Message, MessageLink, Money, Person},
 };
 
@@ -26,6 +27,43 @@ pub(super) fn member_kind(text: &str) -> Result<MemberKind, StoreError> {
         "external" => Ok(MemberKind::External),
         _ => Err(StoreError::Inconsistent { table: "memberships", column: "kind" }),
     }
+}
+
+pub(super) fn role_key(text: &str) -> Result<RoleKey, StoreError> {
+    RoleKey::new(text).map_err(|_| StoreError::Inconsistent { table: "memberships", column: "role_key" })
+}
+
+/// A member as policies see them: `user_id`, `role_key`, `department_id`, `projects`, and their kind in the column `kind`.
+pub(super) fn subject(row: &PgRow, kind: &str) -> Result<Subject, StoreError> {
+    Ok(Subject {
+        user: UserId::from_uuid(row.try_get("user_id")?),
+        role: role_key(row.try_get("role_key")?)?,
+        kind: member_kind(row.try_get(kind)?)?,
+        department: row.try_get::<Option<Uuid>, _>("department_id")?.map(DepartmentId::from_uuid),
+        projects: row.try_get::<Vec<Uuid>, _>("projects")?.into_iter().map(ProjectId::from_uuid).collect(),
+    })
+}
+
+/// What policies look at in the record that the columns `kind` and `id` name: `<of>_owner_id` and so on.
+pub(super) fn resource(row: &PgRow, of: &str, kind: &str, id: &str) -> Result<Resource, StoreError> {
+    let scope = |what: &str| row.try_get::<Option<Uuid>, _>(format!("{of}_{what}_id").as_str());
+    Ok(match record_key(row.try_get(kind)?, row.try_get(id)?)? {
+        None => Resource::Unlinked,
+        Some(key) => Resource::Record {
+            key,
+            owner: scope("owner")?.map(UserId::from_uuid),
+            department: scope("department")?.map(DepartmentId::from_uuid),
+            project: scope("project")?.map(ProjectId::from_uuid),
+            state: row.try_get::<Option<&str>, _>(format!("{of}_status").as_str())?.map(StatusWord::of_record),
+        },
+    })
+}
+
+/// The same of a row that is about a record: with the record's key.
+pub(super) fn judged_record(row: &PgRow) -> Result<(RecordKey, Resource), StoreError> {
+    let resource = resource(row, "record", "record_kind", "record_id")?;
+    let key = resource.key().cloned().ok_or(StoreError::Inconsistent { table: "linked_records", column: "id" })?;
+    Ok((key, resource))
 }
 
 pub(super) fn record_key(kind: Option<String>, id: Option<String>) -> Result<Option<RecordKey>, StoreError> {

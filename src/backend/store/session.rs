@@ -1,22 +1,20 @@
 //! Sign-in, sessions, API keys, tickets; and the opening of every request: who asks, and the facts its verdict needs, in one
 //! round trip.
 
-use std::collections::BTreeSet;
-
 use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Store, StoreError, rows};
 use crate::{
-    access::{Resource, RoleKey, Subject},
+    access::Resource,
     backend::{
         caller::{Caller, Session},
         crypto::token::TokenHash,
     },
     clock::Timestamp,
-    domain::{ConversationKind, Hue, LinkSource, RecordKey, StatusWord},
-    ids::{CompanyId, ConversationId, CorrelationId, DepartmentId, MessageId, ProjectId, SessionId, UserId},
+    domain::{ConversationKind, Hue, LinkSource, RecordKey},
+    ids::{CompanyId, ConversationId, CorrelationId, MessageId, SessionId, UserId},
     wire::{CompanyMembership, SessionKind},
 };
 
@@ -119,10 +117,6 @@ SELECT k.*, f.conversation_id, f.conversation_kind, f.conversation_link_kind, f.
 FROM auth.api_key_open($1) AS k
 LEFT JOIN LATERAL (SELECT x.*, true AS found FROM app.facts(k.user_id, k.company_id, $2, $3, $4, $5) AS x) AS f ON true";
 
-pub(super) fn role_key(text: &str) -> Result<RoleKey, StoreError> {
-    RoleKey::new(text).map_err(|_| StoreError::Inconsistent { table: "memberships", column: "role_key" })
-}
-
 pub(super) fn session_kind(text: &str) -> Result<SessionKind, StoreError> {
     match text {
         "browser" => Ok(SessionKind::Browser),
@@ -138,21 +132,6 @@ const fn session_kind_str(kind: SessionKind) -> &'static str {
     }
 }
 
-/// What policies look at in the record that `kind` and `id` name.
-pub(super) fn resource(row: &PgRow, of: &str, kind: &str, id: &str) -> Result<Resource, StoreError> {
-    let scope = |what: &str| row.try_get::<Option<Uuid>, _>(format!("{of}_{what}_id").as_str());
-    Ok(match rows::record_key(row.try_get(kind)?, row.try_get(id)?)? {
-        None => Resource::Unlinked,
-        Some(key) => Resource::Record {
-            key,
-            owner: scope("owner")?.map(UserId::from_uuid),
-            department: scope("department")?.map(DepartmentId::from_uuid),
-            project: scope("project")?.map(ProjectId::from_uuid),
-            state: row.try_get::<Option<&str>, _>(format!("{of}_status").as_str())?.map(StatusWord::of_record),
-        },
-    })
-}
-
 fn facts(row: &PgRow) -> Result<Option<Facts>, StoreError> {
     if row.try_get::<Option<bool>, _>("found")? != Some(true) {
         return Ok(None);
@@ -163,7 +142,7 @@ fn facts(row: &PgRow) -> Result<Option<Facts>, StoreError> {
             id: ConversationId::from_uuid(id),
             kind: ConversationKind::parse(row.try_get("conversation_kind")?)
                 .ok_or(StoreError::Inconsistent { table: "conversations", column: "kind" })?,
-            resource: resource(row, "conversation", "conversation_link_kind", "conversation_link_id")?,
+            resource: rows::resource(row, "conversation", "conversation_link_kind", "conversation_link_id")?,
         }),
     };
     let message = match row.try_get::<Option<Uuid>, _>("message_id")? {
@@ -180,12 +159,13 @@ fn facts(row: &PgRow) -> Result<Option<Facts>, StoreError> {
             })
         }
     };
-    let resource = resource(row, "record", "record_kind", "record_id")?;
+    let resource = rows::resource(row, "record", "record_kind", "record_id")?;
     Ok(Some(Facts { conversation, message, resource }))
 }
 
 impl Store {
-    async fn caller(
+    /// A row with the membership's columns, `company_id` and `policy_version`.
+    pub(super) async fn caller(
         &self,
         row: &PgRow,
         session: Option<Session>,
@@ -193,16 +173,8 @@ impl Store {
         at: Timestamp,
     ) -> Result<Caller, StoreError> {
         let company = CompanyId::from_uuid(row.try_get("company_id")?);
-        let user = UserId::from_uuid(row.try_get("user_id")?);
-        let projects: Vec<Uuid> = row.try_get("projects")?;
-        let subject = Subject {
-            user,
-            role: role_key(row.try_get("role_key")?)?,
-            kind: rows::member_kind(row.try_get("member_kind")?)?,
-            department: row.try_get::<Option<Uuid>, _>("department_id")?.map(DepartmentId::from_uuid),
-            projects: projects.into_iter().map(ProjectId::from_uuid).collect::<BTreeSet<_>>(),
-        };
-        let policy = self.policies.load(&self.app, company, user, row.try_get("policy_version")?).await?;
+        let subject = rows::subject(row, "member_kind")?;
+        let policy = self.policies.load(&self.app, company, subject.user, row.try_get("policy_version")?).await?;
         Ok(Caller::new(company, subject, policy, session, correlation, at))
     }
 
@@ -308,7 +280,7 @@ impl Store {
                     id: CompanyId::from_uuid(row.try_get("id")?),
                     name: row.try_get("name")?,
                     hue: Hue(u16::try_from(row.try_get::<i16, _>("hue")?).unwrap_or(0)),
-                    role: role_key(row.try_get("role_key")?)?,
+                    role: rows::role_key(row.try_get("role_key")?)?,
                     role_name: row.try_get("role_name")?,
                     member_kind: rows::member_kind(row.try_get("kind")?)?,
                     reply_depth_max: u8::try_from(row.try_get::<i16, _>("reply_depth_max")?).unwrap_or(0),

@@ -298,7 +298,7 @@ fn the_log_is_read_by_nobody_but_its_readers() {
 }
 
 async fn signs_in(house: &House, n: u8, user: Uuid, company: Uuid) {
-    let made: bool = sqlx::query_scalar("SELECT auth.session_create($1, $2, $3, $4, 'browser', NULL, $5, $6)")
+    let made: bool = sqlx::query_scalar("SELECT auth.session_create($1, $2, $3, $4, 'browser', NULL, $5, $6, NULL)")
         .bind(fresh_id())
         .bind(vec![n; 32])
         .bind(user)
@@ -323,7 +323,7 @@ fn many_writers_at_once_make_one_chain_and_wait_in_no_circle() {
             for round in 0..6_u8 {
                 let to = if (n + round).is_multiple_of(2) { there } else { here };
                 let (old, new) = (vec![n + 16 * round; 32], vec![n + 16 * (round + 1); 32]);
-                let done: bool = sqlx::query_scalar("SELECT auth.session_switch($1, $2, $3, $4)")
+                let done: bool = sqlx::query_scalar("SELECT auth.session_switch($1, $2, $3, $4, NULL)")
                     .bind(old)
                     .bind(new)
                     .bind(to)

@@ -122,7 +122,7 @@ impl Server {
     /// Likewise, of a kind.
     pub async fn admits_as(&self, actor: &Actor, kind: &str) -> Client {
         let token = Token::generate(&Machine);
-        let made: bool = sqlx::query_scalar("SELECT auth.session_create($1, $2, $3, $4, $5, NULL, $6, $7)")
+        let made: bool = sqlx::query_scalar("SELECT auth.session_create($1, $2, $3, $4, $5, NULL, $6, $7, NULL)")
             .bind(fresh_id())
             .bind(&token.hash()[..])
             .bind(actor.id)
