@@ -72,7 +72,7 @@ test('a widget that is collapsed while it loads is not looked at', async ({ peop
     await route.continue();
   });
   const asked = elise.page.waitForRequest('**/*.wasm');
-  await elise.launcher.click();
+  await elise.knocks(() => Promise.race([asked, expect(elise.launcher).toBeHidden({ timeout: 2_000 })]));
   await asked;
   await elise.page.evaluate(() => (document.querySelector('postil-messenger') as HTMLElement & { close(): void }).close());
   await expect(elise.launcher).toBeVisible();
@@ -209,8 +209,7 @@ test('whom the ERP does not know is signed out', async ({ people }) => {
 test('a bundle that does not load is told on the launcher, until it does', async ({ people }) => {
   const elise = await people.inErp('elise', 'nordwerk', INVOICE);
   await elise.page.route('**/pkg/*.js*', (route) => route.abort());
-  await elise.launcher.click();
-  await expect(elise.launcher).toContainText('Could not be loaded');
+  await elise.knocks(() => expect(elise.launcher).toContainText('Could not be loaded', { timeout: 5_000 }));
   // What the launcher shows anew keeps it.
   const news = elise.page.waitForResponse('**/api/v1/launcher');
   await elise.view.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
@@ -226,7 +225,7 @@ test('a bundle that does not load is told on the launcher, until it does', async
 test('a widget whose bundle a deploy took away loads itself afresh', async ({ people }) => {
   const elise = await people.inErp('elise', 'nordwerk', INVOICE);
   await elise.page.route('**/pkg/*.wasm', (route) => (elise.view.url().includes('again=') ? route.continue() : route.fulfill({ status: 404 })));
-  await elise.launcher.click();
+  await elise.open();
   await expect(elise.conversations.getByRole('button').first()).toBeVisible();
   expect(elise.view.url()).toContain('again=');
 });
@@ -234,8 +233,7 @@ test('a widget whose bundle a deploy took away loads itself afresh', async ({ pe
 test('a bundle that is gone for good does not turn in circles', async ({ people }) => {
   const elise = await people.inErp('elise', 'nordwerk', INVOICE);
   await elise.page.route('**/pkg/*.wasm', (route) => route.fulfill({ status: 404 }));
-  await elise.launcher.click();
-  await expect(elise.launcher).toContainText('Could not be loaded');
+  await elise.knocks(() => expect(elise.launcher).toContainText('Could not be loaded', { timeout: 5_000 }));
   expect(elise.view.url()).toContain('again=');
 });
 
@@ -261,7 +259,10 @@ test('a collapsed widget that was left in another tab shows nothing of the forme
   await expect(launcher).toHaveAccessibleName('Messages');
   await expect(launcher.locator('.avatar')).toHaveCount(0);
   expect(await tab.content()).not.toContain('Alba Trading');
-  await launcher.click();
+  await expect(async () => {
+    if (await launcher.isVisible()) await launcher.click({ timeout: 2_000 });
+    await expect(launcher).toBeHidden({ timeout: 2_000 });
+  }).toPass();
   await expect(tab.getByTestId('company')).toContainText('Nordwerk Industries');
 });
 

@@ -66,6 +66,14 @@ export class Reader {
     }).toPass({ timeout: 15_000 });
   }
 
+  /** Presses the launcher until that is heard (see `open`), where the widget isn't expected to open. */
+  async knocks(heard: () => Promise<unknown>): Promise<void> {
+    await expect(async () => {
+      await this.launcher.click({ timeout: 2_000 });
+      await heard();
+    }).toPass({ timeout: 15_000 });
+  }
+
   /** Waits until the page hears what one does: the seed goes the moment it is taken over. */
   async isAwake(): Promise<void> {
     await expect(this.view.locator('#postil-seed')).toHaveCount(0);
