@@ -2,9 +2,11 @@
 # costs, times and sizes; and how often the policies had to look at the tables to give a verdict.
 
 function helper(text) {
-    if (text ~ /set_config\(x\.setting/) return "app.remember"
+    if (text ~ /set_config\(g\.setting/) return "app.remember"
+    # Its two others: who it is, and that it is known.
+    if (text ~ /SELECT m\.role_key, m\.kind, c\.policy_version/ || text ~ /set_config\('app\.known'/) return "-"
     if (text ~ /app\.may\('thread:read', c\.link_kind/) return "app.judge_conversation"
-    if (text ~ /r\.scope_tokens && app\.allowed\('thread:read'\)/) return "app.judge_record"
+    if (text ~ /SELECT r\.scope_tokens *FROM public\.linked_records/) return "app.judge_record"
     if (text ~ /m\.author_id = app\.user_id\(\) *FROM/) return "app.judge_author"
     if (text ~ /^ARRAY\(/ && text ~ /public\.participants/) return "app.my_conversation_ids"
     return ""
@@ -16,7 +18,7 @@ function finish(    flat, name) {
     gsub(/[ \n]+/, " ", flat)
     sub(/^ /, "", flat)
     name = helper(flat)
-    if (flat ~ /FROM app\.(inbox|thread_page|record_page|message_page)\(/ || flat ~ /app\.enter\(/) {
+    if (name == "-" || flat ~ /FROM app\.(inbox|thread_page|record_page|message_page)\(/ || flat ~ /app\.enter\(/) {
         # The call itself, and the words before it.
     } else if (name != "") {
         if (!(name in asked)) order[++helpers] = name
@@ -49,7 +51,7 @@ function shorten(text, name, slow, fast,    from, to, rest, inside) {
 in_query && /^[A-Z].*\(cost=/ { in_query = 0; in_plan = 1 }
 in_query { query = query "\n" $0; next }
 in_plan {
-    if ($0 ~ /^ *(Sort Method|Buckets|Cache Mode|Hits|Heap Blocks|Heap Fetches|Planning|Worker)/) next
+    if ($0 ~ /^ *(Sort Method|Buckets|Batches|Cache Mode|Hits|Heap Blocks|Heap Fetches|Planning|Worker)/) next
     sub(/ *\(cost=[^)]*\)/, "")
     text = shorten($0, "reads", "app.judge_message", "app.sees_message")
     $0 = shorten(text, "sees", "app.judge_conversation", "app.sees_conversation")
