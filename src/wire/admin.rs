@@ -16,6 +16,21 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Op
     T::deserialize(from).map(Some)
 }
 
+/// What somebody may administer, so that pages offer nothing that would be refused. Each use case judges anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "four rights that have nothing to do with each other")]
+pub struct AdminRights {
+    /// `admin:members`
+    pub members: bool,
+    /// `admin:policy`
+    pub policy: bool,
+    /// `admin:export`, which is asked for the audit log
+    pub audit: bool,
+    /// `admin:moderate`, company-wide
+    pub moderate: bool,
+}
+
 // ------------------------------------------------------------------------------------------------------------- policy
 
 /// A policy version in a list.
@@ -197,6 +212,8 @@ pub struct ListMembers {
     pub search: Option<String>,
     /// Only these.
     pub status: Option<MemberStatus>,
+    /// Only those who have this role.
+    pub role: Option<RoleKey>,
     /// Where to go on.
     pub cursor: Option<String>,
     /// Page size.

@@ -4,6 +4,7 @@
 use super::{
     ServiceError, Services, page_limit,
     policy::{guarded, holds},
+    unlinked,
 };
 use crate::{
     access::{Action, Effect, RoleKey},
@@ -14,7 +15,10 @@ use crate::{
     clock::Timestamp,
     ids::UserId,
     limits,
-    wire::{Code, Departments, ListMembers, Member, MemberStatus, Page, PatchMember, Projects, RoleInfo, Roles},
+    wire::{
+        AdminRights, Code, Departments, ListMembers, Member, MemberStatus, Page, PatchMember, Projects, RoleInfo,
+        Roles, SessionKind,
+    },
 };
 
 /// The actions that rules allow whoever has this role, or is this person, in any scope and under any condition.
@@ -52,6 +56,24 @@ pub(super) fn assignable(caller: &Caller, role: &RoleKey, at: Timestamp) -> Resu
 }
 
 impl Services {
+    /// What the caller may administer: a hint for pages, which decides nothing. An embedding page administers nothing.
+    ///
+    /// # Errors
+    /// [`Code::Unauthenticated`]; [`Code::Forbidden`] for an API key.
+    pub async fn admin_rights(&self, credentials: &Credentials) -> Result<AdminRights, ServiceError> {
+        let (caller, session) = self.open_person(credentials).await?;
+        if session.kind != SessionKind::Browser {
+            return Ok(AdminRights::default());
+        }
+        let may = |action| caller.permit(action, &unlinked(), ()).is_some();
+        Ok(AdminRights {
+            members: may(Action::AdminMembers),
+            policy: may(Action::AdminPolicy),
+            audit: may(Action::AdminExport),
+            moderate: may(Action::AdminModerate),
+        })
+    }
+
     /// Members by name.
     ///
     /// # Errors
@@ -71,7 +93,8 @@ impl Services {
         let (caller, _) = self.open_admin(credentials, Action::AdminMembers).await?;
         let after: Option<PeopleCursor> = self.page_position("members", caller.company(), query.cursor.as_deref())?;
         let mut tx = self.store().begin(&caller, "member.list").await?;
-        let mut items = tx.member_list(search.as_deref(), query.status, after.as_ref(), limit + 1).await?;
+        let mut items =
+            tx.member_list(search.as_deref(), query.status, query.role.as_ref(), after.as_ref(), limit + 1).await?;
         let more = items.len() > usize::from(limit);
         items.truncate(limit.into());
         let next_cursor = items.last().filter(|_| more).map(|last| {

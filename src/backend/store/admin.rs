@@ -161,6 +161,7 @@ WHERE m.company_id = $1 AND m.deleted_at IS NULL
     AND ($3::text IS NULL OR starts_with(lower(u.name), $3) OR starts_with(u.email, $3))
     AND ($4::text IS NULL OR m.status = $4)
     AND ($5::text IS NULL OR (lower(u.name), u.id) > ($5, $6))
+    AND ($8::text IS NULL OR m.role_key = $8)
 ORDER BY lower(u.name), u.id
 LIMIT $7";
 const MEMBER_UPDATE: &str = "-- store::member_update
@@ -390,6 +391,7 @@ impl CompanyTx {
         &mut self,
         search: Option<&str>,
         status: Option<MemberStatus>,
+        role: Option<&RoleKey>,
         after: Option<&PeopleCursor>,
         limit: u16,
     ) -> Result<Vec<Member>, StoreError> {
@@ -401,6 +403,7 @@ impl CompanyTx {
             .bind(after.map(|cursor| cursor.name.as_str()))
             .bind(after.map_or(Uuid::nil(), |cursor| cursor.id.uuid()))
             .bind(i64::from(limit))
+            .bind(role.map(RoleKey::as_str))
             .fetch_all(&mut *self.tx)
             .await?;
         rows.iter().map(member).collect()
@@ -419,6 +422,7 @@ impl CompanyTx {
             .bind(None::<&str>)
             .bind(Uuid::nil())
             .bind(1_i64)
+            .bind(None::<&str>)
             .fetch_optional(&mut *self.tx)
             .await?;
         row.as_ref().map(member).transpose()
