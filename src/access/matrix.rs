@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use super::{Action, Conditions, Effect, Policy, RoleKey, Rule, Scope, preset};
 
-fn scope_name(scope: &Scope) -> String {
+/// A scope in words.
+#[must_use]
+pub fn scope_name(scope: &Scope) -> String {
     match scope {
         Scope::Company => "everything".to_owned(),
         Scope::Unlinked => "talk about no record".to_owned(),
@@ -18,7 +20,9 @@ fn scope_name(scope: &Scope) -> String {
     }
 }
 
-fn place(rule: &Rule) -> String {
+/// Where and when a rule holds, in words.
+#[must_use]
+pub fn place(rule: &Rule) -> String {
     let Conditions { member_kinds, record_states, from, until } = &rule.conditions;
     let mut when = Vec::new();
     if let Some(kinds) = member_kinds {
@@ -35,8 +39,19 @@ fn place(rule: &Rule) -> String {
     format!("{} ({})", scope_name(&rule.scope), when.join("; "))
 }
 
-fn cell(policy: &Policy, role: &RoleKey, action: Action) -> String {
-    let scopes = |effect| {
+/// What rules say about a role and an action, in words: where it is allowed, and where never.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cell {
+    /// Where it is allowed.
+    pub allowed: Vec<String>,
+    /// Where it is denied, whatever allows it.
+    pub denied: Vec<String>,
+}
+
+/// What `policy` says about a role and an action. Rules for single people are not in it.
+#[must_use]
+pub fn cell(policy: &Policy, role: &RoleKey, action: Action) -> Cell {
+    let places = |effect| {
         policy
             .rules
             .iter()
@@ -44,11 +59,14 @@ fn cell(policy: &Policy, role: &RoleKey, action: Action) -> String {
             .map(place)
             .collect::<Vec<_>>()
     };
-    let (allowed, denied) = (scopes(Effect::Allow), scopes(Effect::Deny));
-    match (allowed.is_empty(), denied.is_empty()) {
+    Cell { allowed: places(Effect::Allow), denied: places(Effect::Deny) }
+}
+
+fn written(cell: &Cell) -> String {
+    match (cell.allowed.is_empty(), cell.denied.is_empty()) {
         (true, _) => "—".to_owned(),
-        (false, true) => allowed.join(", "),
-        (false, false) => format!("{}; never {}", allowed.join(", "), denied.join(", ")),
+        (false, true) => cell.allowed.join(", "),
+        (false, false) => format!("{}; never {}", cell.allowed.join(", "), cell.denied.join(", ")),
     }
 }
 
@@ -65,7 +83,7 @@ pub fn table(policy: &Policy) -> String {
     for action in Action::ALL {
         let _ = write!(out, "| `{action}` |");
         for role in &policy.roles {
-            let _ = write!(out, " {} |", cell(policy, &role.key, *action));
+            let _ = write!(out, " {} |", written(&cell(policy, &role.key, *action)));
         }
         out.push('\n');
     }
@@ -98,8 +116,11 @@ mod tests {
     #[test]
     fn only_whoever_is_allowed_everything_may_change_the_policy() {
         let policy = preset::policy();
-        let may: Vec<_> =
-            policy.roles.iter().filter(|role| cell(&policy, &role.key, Action::AdminPolicy) != "—").collect();
+        let may: Vec<_> = policy
+            .roles
+            .iter()
+            .filter(|role| !cell(&policy, &role.key, Action::AdminPolicy).allowed.is_empty())
+            .collect();
         assert_eq!(may.len(), 1, "{may:?}");
     }
 }
