@@ -2,12 +2,13 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`page`] | the three pages, what they are asked with, the [`page::Seed`] they carry |
+//! | [`page`] | the pages, what they are asked with, the [`page::Seed`] they carry |
 //! | [`loaders`] | what the server reads for a first paint (a trait the server implements) |
 //! | `ssr` | `render`: a page as HTML (feature `ssr`) |
 //! | [`shell`] | the document around it |
 //! | [`root`] | who is signed in decides what is shown |
 //! | [`pages`], [`widget`], [`parts`] | views, from large to small |
+//! | [`admin`] | the administration pages: a bundle of their own |
 //! | [`node`] | what views are made of: one type for everything on screen, for the size of the bundle |
 //! | [`state`] | what views read and change; everything of a company in one [`state::Scope`] |
 //! | [`net`] | REST, socket, storage, other tabs, the host |
@@ -21,6 +22,7 @@
     reason = "a scope is a handful of signal handles; only debug builds make it large, by noting where each was made"
 )]
 
+pub mod admin;
 #[cfg(feature = "hydrate")]
 pub mod hydrate;
 pub mod loaders;
@@ -38,7 +40,7 @@ pub mod widget;
 pub mod ssr;
 
 #[cfg(feature = "hydrate")]
-pub use hydrate::hydrate;
+pub use hydrate::{hydrate, hydrate_admin};
 pub use loaders::{BoxFuture, Loader};
 pub use page::{Assets, Page};
 pub use root::root;

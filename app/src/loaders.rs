@@ -6,8 +6,10 @@ use std::{future::Future, pin::Pin};
 use postil::{
     clock::Timestamp,
     ids::ConversationId,
-    wire::{ConversationDetail, ConversationSummary, Launcher, Me, MessagePage, Page, Problem},
+    wire::{AdminRights, ConversationDetail, ConversationSummary, Launcher, Me, MessagePage, Page, Problem},
 };
+
+use crate::admin::{Data, Section};
 
 /// A future that a trait object can return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -37,4 +39,10 @@ pub trait Loader: Send + Sync {
 
     /// The launcher, as `GET /launcher`.
     fn launcher(&self) -> BoxFuture<'_, Result<Launcher, Problem>>;
+
+    /// What this person may administer.
+    fn admin_rights(&self) -> BoxFuture<'_, Result<AdminRights, Problem>>;
+
+    /// What a section of the administration pages shows first. Asked only of those who may see it.
+    fn admin_data(&self, section: Section, rights: AdminRights) -> BoxFuture<'_, Result<Data, Problem>>;
 }

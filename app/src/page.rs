@@ -1,4 +1,4 @@
-//! The three pages, what they are asked with, and what they carry from the server to the browser.
+//! The pages, what they are asked with, and what they carry from the server to the browser.
 
 use postil::{
     clock::Timestamp,
@@ -7,6 +7,8 @@ use postil::{
     wire::{ConversationDetail, ConversationSummary, Launcher, Me, MessagePage, Page as ListPage},
 };
 use serde::{Deserialize, Serialize};
+
+use crate::admin::Section;
 
 /// Which page, as read from the address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,13 @@ pub enum Page {
     },
     /// `/widget?company=…&embed=1&state=collapsed&kind=…&id=…`
     Widget(Widget),
+    /// `/admin` and `/admin/{section}`
+    Admin {
+        /// Which; the first that one may see, if the address names none.
+        section: Option<Section>,
+    },
+    /// `/invitation#…`: behind the link of an invitation. What stands behind `#` never reaches us.
+    Invitation,
 }
 
 /// What `/widget` is asked with. All of it is a hint: the session decides.
@@ -52,6 +61,8 @@ impl Page {
         match path.trim_end_matches('/') {
             "/sign-in" => Some(Self::SignIn { next: get("next") }),
             "/messages" => Some(Self::Messages { conversation: None }),
+            "/admin" => Some(Self::Admin { section: None }),
+            "/invitation" => Some(Self::Invitation),
             "/widget" => Some(Self::Widget(Widget {
                 company: get("company").and_then(|id| id.parse().ok()),
                 embedded: get("embed").is_some_and(|value| value == "1"),
@@ -59,6 +70,9 @@ impl Page {
                 record: get("kind").zip(get("id")).and_then(|(kind, id)| format!("{kind}/{id}").parse().ok()),
             })),
             other => {
+                if let Some(name) = other.strip_prefix("/admin/") {
+                    return Some(Self::Admin { section: Some(Section::named(name)?) });
+                }
                 let id = other.strip_prefix("/messages/")?;
                 Some(Self::Messages { conversation: Some(id.parse().ok()?) })
             }
@@ -111,21 +125,54 @@ pub struct Assets {
     pub boot: String,
     /// The script of the sign-in page.
     pub sign_in: String,
+    /// The script of the page behind an invitation's link.
+    pub invitation: String,
+    /// The administration pages' bundle: its JavaScript half.
+    pub admin_js: String,
+    /// The administration pages' bundle.
+    pub admin_wasm: String,
+    /// What the administration pages' style adds.
+    pub admin_css: String,
+    /// What loads the administration pages' bundle.
+    pub admin_boot: String,
 }
 
 impl Assets {
+    /// The logical names, in the order of the fields.
+    pub const NAMES: [&str; 10] = [
+        "postil.js",
+        "postil.wasm",
+        "postil.css",
+        "js/boot.js",
+        "js/sign-in.js",
+        "js/invitation.js",
+        "admin.js",
+        "admin.wasm",
+        "admin.css",
+        "js/admin.js",
+    ];
+
     /// From `target/site/manifest.json`: logical name → path.
     ///
     /// # Errors
     /// Names the logical name that is missing.
     pub fn from_manifest<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
-        let of = |name: &str| get(name).map(str::to_owned).ok_or_else(|| format!("the manifest has no {name}"));
+        let mut names = Self::NAMES.into_iter();
+        let mut next = || {
+            let name = names.next().expect("as many names as fields");
+            get(name).map(str::to_owned).ok_or_else(|| format!("the manifest has no {name}"))
+        };
         Ok(Self {
-            js: of("postil.js")?,
-            wasm: of("postil.wasm")?,
-            css: of("postil.css")?,
-            boot: of("js/boot.js")?,
-            sign_in: of("js/sign-in.js")?,
+            js: next()?,
+            wasm: next()?,
+            css: next()?,
+            boot: next()?,
+            sign_in: next()?,
+            invitation: next()?,
+            admin_js: next()?,
+            admin_wasm: next()?,
+            admin_css: next()?,
+            admin_boot: next()?,
         })
     }
 }
@@ -163,6 +210,9 @@ mod tests {
     fn an_address_names_its_page() {
         assert_eq!(Page::parse("/messages/", ""), Some(Page::Messages { conversation: None }));
         assert_eq!(Page::parse("/messages/cnv_x", ""), None);
+        assert_eq!(Page::parse("/admin/", ""), Some(Page::Admin { section: None }));
+        assert_eq!(Page::parse("/admin/policy", ""), Some(Page::Admin { section: Some(Section::Policy) }));
+        assert_eq!(Page::parse("/admin/nothing", ""), None);
         let Some(Page::Widget(widget)) = Page::parse("/widget", "embed=1&state=open&kind=transaction&id=INV%2F7")
         else {
             panic!()

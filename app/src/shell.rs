@@ -17,16 +17,45 @@ pub struct Head<'a> {
     class: String,
     /// Rendered launcher, for the widget.
     launcher: String,
-    /// Whether the page wants the WASM bundle.
-    bundle: bool,
+    /// The script that the page begins with.
+    script: Option<&'a str>,
+    /// The WASM bundle that the script loads: its JavaScript half, and itself.
+    bundle: Option<(&'a str, &'a str)>,
+    /// Whether the bundle is wanted at once.
+    preload: bool,
+    /// What the page's style adds.
+    style: Option<&'a str>,
 }
 
 impl<'a> Head<'a> {
+    fn plain(nonce: &'a str, assets: &'a Assets, title: String, page: &'static str) -> Self {
+        let class = format!("page page-{page}");
+        Self {
+            nonce,
+            assets,
+            title,
+            page,
+            class,
+            launcher: String::new(),
+            script: None,
+            bundle: None,
+            preload: false,
+            style: None,
+        }
+    }
+
     /// `/sign-in`
     #[must_use]
     pub fn sign_in(nonce: &'a str, assets: &'a Assets) -> Self {
-        let (title, class) = ("Sign in · Postil".to_owned(), "page page-sign-in".to_owned());
-        Self { nonce, assets, title, page: "sign-in", class, launcher: String::new(), bundle: false }
+        let head = Self::plain(nonce, assets, "Sign in · Postil".to_owned(), "sign-in");
+        Self { script: Some(&assets.sign_in), ..head }
+    }
+
+    /// `/invitation`
+    #[must_use]
+    pub fn invitation(nonce: &'a str, assets: &'a Assets) -> Self {
+        let head = Self::plain(nonce, assets, "Invitation · Postil".to_owned(), "invitation");
+        Self { script: Some(&assets.invitation), ..head }
     }
 
     /// `/messages`
@@ -35,15 +64,8 @@ impl<'a> Head<'a> {
         let company = seed.me.as_ref().and_then(|me| me.companies.iter().find(|company| company.id == me.company_id));
         let title =
             company.map_or_else(|| "Messages · Postil".to_owned(), |company| format!("Messages · {}", company.name));
-        Self {
-            nonce,
-            assets,
-            title,
-            page: "messages",
-            class: "page page-messages".to_owned(),
-            launcher: String::new(),
-            bundle: true,
-        }
+        let head = Self::plain(nonce, assets, title, "messages");
+        Self { script: Some(&assets.boot), bundle: Some((&assets.js, &assets.wasm)), preload: true, ..head }
     }
 
     /// `/widget`
@@ -52,36 +74,55 @@ impl<'a> Head<'a> {
         let state = if open { "is-open" } else { "is-collapsed" };
         let embed = if seed.embedded { " is-embedded" } else { "" };
         let class = format!("page page-widget {state}{embed}");
-        Self { nonce, assets, title: "Messages".to_owned(), page: "widget", class, launcher, bundle: true }
+        let head = Self::plain(nonce, assets, "Messages".to_owned(), "widget");
+        Self { class, launcher, script: Some(&assets.boot), bundle: Some((&assets.js, &assets.wasm)), ..head }
+    }
+
+    /// `/admin/…`. A refusal needs no script.
+    #[must_use]
+    pub fn admin(nonce: &'a str, assets: &'a Assets, title: String, refused: bool) -> Self {
+        let head = Self { style: Some(&assets.admin_css), ..Self::plain(nonce, assets, title, "admin") };
+        if refused {
+            return head;
+        }
+        let bundle = Some((assets.admin_js.as_str(), assets.admin_wasm.as_str()));
+        Self { script: Some(&assets.admin_boot), bundle, preload: true, ..head }
     }
 }
 
-/// The whole document.
+/// The whole document. `seed` is what the browser starts with.
 #[must_use]
-pub fn document(head: &Head<'_>, body: &str, seed: Option<&Seed>) -> String {
-    let Head { nonce, assets, title, page, class, launcher, bundle } = head;
+pub fn document(head: &Head<'_>, body: &str, seed: Option<&impl serde::Serialize>) -> String {
+    let Head { nonce, assets, title, page, class, launcher, script, bundle, preload, style } = head;
     let mut html = String::with_capacity(body.len() + launcher.len() + 8 * 1024);
-    let script = if *page == "sign-in" { &assets.sign_in } else { &assets.boot };
     // Ids and paths are ours; the title holds a company's name and is escaped.
     let _ = write!(
         html,
         "<!DOCTYPE html><html lang=\"en\" dir=\"ltr\" class=\"{class}\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1, interactive-widget=resizes-content\">\
          <meta name=\"color-scheme\" content=\"light dark\"><meta name=\"referrer\" content=\"no-referrer\">\
-         <title>{}</title><link rel=\"stylesheet\" href=\"{}\"><link rel=\"icon\" href=\"/icon.svg\" type=\"image/svg+xml\">",
+         <title>{}</title><link rel=\"stylesheet\" href=\"{}\">",
         escape(title),
         assets.css
     );
-    if *page == "messages" {
-        let _ = write!(html, "<link rel=\"modulepreload\" href=\"{}\">", assets.js);
+    if let Some(style) = style {
+        let _ = write!(html, "<link rel=\"stylesheet\" href=\"{style}\">");
     }
-    let bundle =
-        if *bundle { format!(" data-js=\"{}\" data-wasm=\"{}\"", assets.js, assets.wasm) } else { String::new() };
-    let _ = write!(
-        html,
-        "<script type=\"module\" id=\"postil-boot\" src=\"{script}\" nonce=\"{nonce}\" data-page=\"{page}\"{bundle}></script></head>\
-         <body>{launcher}<div id=\"postil-root\">{body}</div>"
-    );
+    html.push_str("<link rel=\"icon\" href=\"/icon.svg\" type=\"image/svg+xml\">");
+    let mut data = String::new();
+    if let Some((js, wasm)) = bundle {
+        if *preload {
+            let _ = write!(html, "<link rel=\"modulepreload\" href=\"{js}\">");
+        }
+        let _ = write!(data, " data-js=\"{js}\" data-wasm=\"{wasm}\"");
+    }
+    if let Some(script) = script {
+        let _ = write!(
+            html,
+            "<script type=\"module\" id=\"postil-boot\" src=\"{script}\" nonce=\"{nonce}\" data-page=\"{page}\"{data}></script>"
+        );
+    }
+    let _ = write!(html, "</head><body>{launcher}<div id=\"postil-root\">{body}</div>");
     if let Some(seed) = seed {
         let json = serde_json::to_string(seed).unwrap_or_default();
         // `</script>` and `<!--` can't occur in a text without `<`.
@@ -102,8 +143,7 @@ mod tests {
 
     #[test]
     fn nothing_in_the_seed_ends_its_block() {
-        let assets =
-            Assets { js: "/j".into(), wasm: "/w".into(), css: "/c".into(), boot: "/b".into(), sign_in: "/s".into() };
+        let assets = Assets::from_manifest(|_| Some("/x")).expect("every name");
         let seed = Seed { cursor: Some("</script><script>alert(1)</script><!--".to_owned()), ..Seed::default() };
         let html = document(&Head::messages("n", &assets, &seed), "", Some(&seed));
         assert_eq!(html.matches("</script>").count(), 2, "{html}");

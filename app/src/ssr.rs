@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use postil::wire::Problem;
+use postil::wire::{AdminRights, Me, Problem};
 
 use crate::{
+    admin::{self, Section},
     loaders::Loader,
     node::Node,
     page::{Assets, Page, Seed, Widget, safe_next},
@@ -19,6 +20,8 @@ use crate::{
 pub enum Rendered {
     /// This page, as `text/html`, not to be cached.
     Html(String),
+    /// This page with status 403: who is signed in may not see what they asked for.
+    Refused(String),
     /// See other (303): always a path of ours.
     Redirect(String),
 }
@@ -39,7 +42,7 @@ pub async fn render(page: Page, loader: Arc<dyn Loader>, nonce: &str, assets: &A
             Ok(Rendered::Html(document(
                 &Head::sign_in(nonce, assets),
                 &html(move || crate::pages::sign_in::sign_in(next)),
-                None,
+                None::<&Seed>,
             )))
         }
         Page::Messages { conversation } => {
@@ -65,6 +68,11 @@ pub async fn render(page: Page, loader: Arc<dyn Loader>, nonce: &str, assets: &A
             )))
         }
         Page::Widget(widget) => widget_page(widget, &*loader, nonce, assets).await,
+        Page::Admin { section } => admin_page(section, &*loader, nonce, assets).await,
+        Page::Invitation => {
+            let form = html(crate::pages::invitation::invitation);
+            Ok(Rendered::Html(document(&Head::invitation(nonce, assets), &form, None::<&Seed>)))
+        }
     }
 }
 
@@ -84,6 +92,39 @@ async fn widget_page(widget: Widget, loader: &dyn Loader, nonce: &str, assets: &
     let button = html(move || crate::widget::launcher::launcher(&hue, launcher));
     let panel = html(move || crate::root(root, true));
     Ok(Rendered::Html(document(&Head::widget(nonce, assets, &seed, open, button), &panel, Some(&seed))))
+}
+
+/// Whoever may not see a section is told so, with status 403, and what they may see instead.
+async fn admin_page(
+    section: Option<Section>,
+    loader: &dyn Loader,
+    nonce: &str,
+    assets: &Assets,
+) -> Result<Rendered, Problem> {
+    let Some(me) = loader.me().await? else {
+        return Ok(Rendered::Redirect(format!("/sign-in?next={}", section.map_or("/admin", Section::path))));
+    };
+    let rights = loader.admin_rights().await?;
+    let Some(section) = section else {
+        if let Some(first) = Section::open_to(rights).next() {
+            return Ok(Rendered::Redirect(first.path().to_owned()));
+        }
+        return Ok(refused(None, me, rights, nonce, assets));
+    };
+    if !section.is_open_to(rights) {
+        return Ok(refused(Some(section), me, rights, nonce, assets));
+    }
+    let data = loader.admin_data(section, rights).await?;
+    let seed = admin::Seed { now: loader.now(), me, rights, section, data };
+    let root = seed.clone();
+    let title = format!("{} · {}", section.title(), state::company_name(&seed.me));
+    let head = Head::admin(nonce, assets, title, false);
+    Ok(Rendered::Html(document(&head, &html(move || admin::root(root)), Some(&seed))))
+}
+
+fn refused(section: Option<Section>, me: Me, rights: AdminRights, nonce: &str, assets: &Assets) -> Rendered {
+    let head = Head::admin(nonce, assets, format!("Not for you · {}", state::company_name(&me)), true);
+    Rendered::Refused(document(&head, &html(move || admin::refused(section, &me, rights)), None::<&Seed>))
 }
 
 /// One view as HTML that the browser can take over.

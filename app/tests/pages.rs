@@ -13,14 +13,7 @@ use app::{Assets, Page, Rendered, render};
 use sample::{INVOICE, Sample};
 
 fn assets() -> Assets {
-    let path = |name: &str| format!("/pkg/{name}");
-    Assets {
-        js: path("a.js"),
-        wasm: path("a.wasm"),
-        css: path("a.css"),
-        boot: path("boot.js"),
-        sign_in: path("sign-in.js"),
-    }
+    Assets::from_manifest(|_| Some("/pkg/a")).expect("every name is known")
 }
 
 /// Polls a future that never waits.

@@ -1,4 +1,6 @@
-//! The WASM entry point: hydrates what the server rendered, and nothing else.
+//! The WASM entry point of the widget and `/messages`: hydrates what the server rendered, and nothing else.
+//!
+//! The administration pages have their own, in `admin.rs`.
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -6,7 +6,8 @@
 //! | file | what |
 //! |---|---|
 //! | `manifest.json` | logical name → path: `{"postil.js": "/pkg/postil.1f….js", "embed.js": "/embed.js", …}` |
-//! | `pkg/postil.<hash>.{js,wasm,css}` | may be cached for ever |
+//! | `pkg/postil.<hash>.{js,wasm,css}` | the widget and `/messages`; may be cached for ever |
+//! | `pkg/admin.<hash>.{js,wasm,css}` | the administration pages, which the widget must not pay for |
 //! | `embed.js` and what else lies at the top of `public/` | stable names, short cache |
 //! | `<dir>/<name>.<hash>.<ext>` | what lies in a folder of `public/`; may be cached for ever |
 //! | `*.br` | the same, compressed once and well |
@@ -30,9 +31,13 @@ const PROFILE: &str = "wasm-release";
 /// The toolchain that `script/bootstrap` links to Debian's compiler where rustup has no WASM target to offer.
 const DEBIAN: &str = "debian";
 
+/// The bundles: the name that they travel by, and the target of the package `frontend` that they are made of.
+const BUNDLES: [(&str, &str); 2] = [("postil", "frontend"), ("admin", "admin")];
+
 /// What may travel, in bytes after brotli: (what it is, the logical names it is made of, the bound).
-const BUDGETS: [(&str, &[&str], usize); 2] = [
+const BUDGETS: [(&str, &[&str], usize); 3] = [
     ("WASM", &["postil.wasm"], 250_000),
+    ("WASM of the administration pages", &["admin.wasm"], 250_000),
     // The collapsed widget also needs its page; the end-to-end tests measure the whole transfer.
     ("collapsed widget: embed.js and style sheet", &["embed.js", "postil.css"], 30_000),
 ];
@@ -89,20 +94,26 @@ pub fn build(options: Options) -> Result<()> {
         return Ok(());
     }
     let raw = step("browser bundle: compile", || compile(options))?;
-    let (js, wasm, snippets) = step("browser bundle: bindings and wasm-opt", || bindings(&raw, options))?;
+    let bound = step("browser bundle: bindings and wasm-opt", || {
+        BUNDLES.iter().zip(&raw).map(|((name, _), raw)| bindings(name, raw, options)).collect::<Result<Vec<_>>>()
+    })?;
 
     let mut bundle = Site::new(&site, options)?;
-    let style = css::bundle(&repo::root().join("style/main.css"))?;
     step("browser bundle: names and compression", || {
         bundle.copy_public(&repo::root().join("public"))?;
-        let wasm_path = bundle.add_hashed("postil.wasm", "pkg", &wasm)?;
-        let wasm_name = wasm_path.rsplit('/').next().expect("a path has a last part");
-        bundle.add_hashed("postil.js", "pkg", js.replace("postil_bg.wasm", wasm_name).as_bytes())?;
-        for (name, content) in &snippets {
-            bundle.add_named(&format!("pkg/snippets/{name}"), content)?;
+        for ((name, _), (js, wasm, snippets)) in BUNDLES.iter().zip(&bound) {
+            let wasm_path = bundle.add_hashed(&format!("{name}.wasm"), "pkg", wasm)?;
+            let wasm_name = wasm_path.rsplit('/').next().expect("a path has a last part");
+            let js = js.replace(&format!("{name}_bg.wasm"), wasm_name);
+            bundle.add_hashed(&format!("{name}.js"), "pkg", js.as_bytes())?;
+            for (name, content) in snippets {
+                bundle.add_named(&format!("pkg/snippets/{name}"), content)?;
+            }
         }
-        let style = bundle.with_hashed_names(style);
-        bundle.add_hashed("postil.css", "pkg", style.as_bytes())?;
+        for (name, main) in [("postil.css", "style/main.css"), ("admin.css", "style/admin.css")] {
+            let style = bundle.with_hashed_names(css::bundle(&repo::root().join(main))?);
+            bundle.add_hashed(name, "pkg", style.as_bytes())?;
+        }
         bundle.finish()
     })?;
     bundle.print_sizes();
@@ -159,10 +170,10 @@ fn shared_arguments() -> [String; 6] {
     ["--target".into(), TARGET.into(), "--profile".into(), PROFILE.into(), "--target-dir".into(), target_dir]
 }
 
-/// Compiles `frontend` and returns the raw module.
-fn compile(options: Options) -> Result<Vec<u8>> {
+/// Compiles `frontend`, all bundles in one go, and returns their raw modules in the order of [`BUNDLES`].
+fn compile(options: Options) -> Result<Vec<Vec<u8>>> {
     let mut command = cargo_for(toolchain()?);
-    command.args(["build", "--package", "frontend", "--lib", "--message-format=json-render-diagnostics"]);
+    command.args(["build", "--package", "frontend", "--message-format=json-render-diagnostics"]);
     let mut arguments = shared_arguments();
     if options.dev {
         "dev".clone_into(&mut arguments[3]);
@@ -177,36 +188,41 @@ fn compile(options: Options) -> Result<Vec<u8>> {
         ensure!(result.status.success(), "{} failed ({})", repo::shown(&command), result.status);
         String::from_utf8(result.stdout)?
     };
+    BUNDLES.iter().map(|(_, target)| module(&messages, target)).collect()
+}
+
+/// The module of a target, as cargo's messages name it.
+fn module(messages: &str, target: &str) -> Result<Vec<u8>> {
     let module = messages
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == "frontend")
+        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == target)
         .flat_map(|message| message["filenames"].as_array().cloned().unwrap_or_default())
         .filter_map(|name| name.as_str().map(PathBuf::from))
         .find(|name| name.extension().is_some_and(|extension| extension == "wasm"))
-        .context("cargo named no WASM module of the crate `frontend`")?;
+        .with_context(|| format!("cargo named no WASM module of `{target}`"))?;
     fs::read(&module).with_context(|| format!("can't read {}", module.display()))
 }
 
 type Bindings = (String, Vec<u8>, BTreeMap<String, Vec<u8>>);
 
 /// Makes the JavaScript bindings and shrinks the module. The result is kept: a changed style sheet costs no wasm-opt.
-fn bindings(raw: &[u8], options: Options) -> Result<Bindings> {
-    let cache = repo::root().join("target/bindings");
+fn bindings(name: &str, raw: &[u8], options: Options) -> Result<Bindings> {
+    let cache = repo::root().join("target/bindings").join(name);
     let key = format!("{} {} {WASM_OPT:?}", repo::sha256_hex(raw), options.dev);
     if !fs::read_to_string(cache.join("key")).is_ok_and(|kept| kept == key) {
         let _ = fs::remove_dir_all(&cache);
         fs::create_dir_all(&cache)?;
         let mut bindgen = Bindgen::new();
         bindgen
-            .input_bytes("postil", raw.to_vec())
+            .input_bytes(name, raw.to_vec())
             .web(true)?
             .typescript(false)
             .remove_name_section(!options.dev)
             .remove_producers_section(true)
             .generate(&cache)
             .context("wasm-bindgen failed")?;
-        let module = cache.join("postil_bg.wasm");
+        let module = cache.join(format!("{name}_bg.wasm"));
         if !options.dev {
             let optimiser = repo::end2end_dir().join("node_modules/binaryen/bin/wasm-opt");
             repo::npm_install()?;
@@ -219,7 +235,8 @@ fn bindings(raw: &[u8], options: Options) -> Result<Bindings> {
     for file in repo::files_below(&snippets_dir)? {
         snippets.insert(file.strip_prefix(&snippets_dir)?.display().to_string(), fs::read(&file)?);
     }
-    Ok((fs::read_to_string(cache.join("postil.js"))?, fs::read(cache.join("postil_bg.wasm"))?, snippets))
+    let js = fs::read_to_string(cache.join(format!("{name}.js")))?;
+    Ok((js, fs::read(cache.join(format!("{name}_bg.wasm")))?, snippets))
 }
 
 /// `target/site` in the making: built beside it, and moved into its place when it is complete.

@@ -94,6 +94,15 @@ pub async fn call<T: DeserializeOwned>(shell: Shell, company: Option<CompanyId>,
     serde_json::from_str(if text.is_empty() { "null" } else { &text }).map_err(|_| Failure::Network)
 }
 
+/// Makes a call for a page that has no widget's session around it.
+///
+/// # Errors
+/// As [`call`].
+pub async fn plain<T: DeserializeOwned>(company: CompanyId, call: Call) -> Result<T, Failure> {
+    let text = once(Some(company), &call).await?;
+    serde_json::from_str(if text.is_empty() { "null" } else { &text }).map_err(|_| Failure::Network)
+}
+
 async fn text(shell: Shell, company: Option<CompanyId>, call: Call) -> Result<String, Failure> {
     let who = || shell.session.try_with_untracked(signed_in).flatten();
     let (asked_by, bearer) = (who(), BEARER.with_borrow(Clone::clone));

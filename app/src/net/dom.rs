@@ -51,6 +51,14 @@ pub fn utc_offset_min(at: Timestamp) -> i64 {
     -behind
 }
 
+/// What a `datetime-local` field says, by this machine's zone; `None` when that is no time.
+#[must_use]
+pub fn local_time(field: &str) -> Option<Timestamp> {
+    let ms = js_sys::Date::new(&JsValue::from_str(field)).get_time();
+    #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 fit")]
+    ms.is_finite().then(|| Timestamp::from_millis(ms as i64))
+}
+
 /// Runs `task` after some milliseconds, unless the page is gone by then.
 pub fn after(ms: u32, task: impl FnOnce() + 'static) {
     after_boxed(ms, Box::new(task));

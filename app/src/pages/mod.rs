@@ -1,3 +1,4 @@
 //! Full pages.
 
+pub mod invitation;
 pub mod sign_in;

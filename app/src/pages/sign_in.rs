@@ -8,16 +8,6 @@ use crate::{
 /// The form. `public/js/sign-in.js` sends it.
 #[must_use]
 pub fn sign_in(next: String) -> Node {
-    let field = |id: &'static str, label: &'static str, kind: &'static str, fill: &'static str| {
-        let label = el("label", "").attr("for", id).child(label).into();
-        let field = el("input", "field")
-            .attr("id", id)
-            .attr("name", id)
-            .attr("type", kind)
-            .attr("autocomplete", fill)
-            .attr("required", "");
-        vec![label, field.into()]
-    };
     let form = el("form", "sign-in-card")
         .attr("method", "post")
         .attr("action", "/sign-in")
@@ -30,4 +20,16 @@ pub fn sign_in(next: String) -> Node {
         .children(field("password", "Password", "password", "current-password"))
         .child(el("button", "button primary").attr("type", "submit").child("Sign in"));
     el("main", "sign-in scope hue-16").child(form).into()
+}
+
+/// A labelled field.
+pub(super) fn field(id: &'static str, label: &'static str, kind: &'static str, fill: &'static str) -> Vec<Node> {
+    let label = el("label", "").attr("for", id).child(label).into();
+    let field = el("input", "field")
+        .attr("id", id)
+        .attr("name", id)
+        .attr("type", kind)
+        .attr("autocomplete", fill)
+        .attr("required", "");
+    vec![label, field.into()]
 }

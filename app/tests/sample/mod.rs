@@ -1,10 +1,13 @@
 //! A company with a day's talk in it, as a loader.
 
-use app::{BoxFuture, Loader};
+use app::{
+    BoxFuture, Loader,
+    admin::{Data, Section},
+};
 use postil::{
     clock::Timestamp,
     ids::{ConversationId, MessageId, UserId},
-    wire::{ConversationDetail, ConversationSummary, Launcher, Me, Message, MessagePage, Page, Problem},
+    wire::{AdminRights, ConversationDetail, ConversationSummary, Launcher, Me, Message, MessagePage, Page, Problem},
 };
 use serde_json::{Value, json};
 
@@ -269,6 +272,14 @@ impl Loader for Sample {
     fn launcher(&self) -> BoxFuture<'_, Result<Launcher, Problem>> {
         let online = [1, 2, 5].map(|n| serde_json::from_value(person(n)).expect("a person")).to_vec();
         Box::pin(async { Ok(Launcher { unread: 4, online, online_count: 3, presence_known: true }) })
+    }
+
+    fn admin_rights(&self) -> BoxFuture<'_, Result<AdminRights, Problem>> {
+        Box::pin(async { Ok(AdminRights { members: true, policy: true, audit: false, moderate: false }) })
+    }
+
+    fn admin_data(&self, _: Section, _: AdminRights) -> BoxFuture<'_, Result<Data, Problem>> {
+        Box::pin(async { Ok(Data::default()) })
     }
 }
 

@@ -24,6 +24,8 @@ pub fn escape(text: &str) -> String {
 
 /// Where their style sheet is.
 pub const STYLE_PATH: &str = "/docs/style.css";
+/// The JSON Schema of policy documents: the same for everybody, and in the repository, too.
+pub const POLICY_SCHEMA_PATH: &str = "/docs/policy.schema.json";
 /// Their style sheet.
 pub const STYLE: &str = include_str!("document.css");
 

@@ -67,6 +67,7 @@ pub fn router(app: App) -> Router {
         .merge(app.site().router())
         .route("/", get(Redirect::to(if app.config().web.demo { "/demo" } else { "/messages" })))
         .route("/docs/errors", get(|| async { document(documents::errors()) }))
+        .route(documents::POLICY_SCHEMA_PATH, get(policy_schema))
         .route(documents::STYLE_PATH, get(style));
     if app.config().web.demo {
         routes = routes.merge(demo::router(&app));
@@ -96,6 +97,13 @@ async fn style() -> impl IntoResponse {
     (
         [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=300")],
         documents::STYLE,
+    )
+}
+
+async fn policy_schema() -> impl IntoResponse {
+    (
+        [(header::CONTENT_TYPE, "application/schema+json"), (header::CACHE_CONTROL, "public, max-age=300")],
+        crate::policy_schema::text(),
     )
 }
 

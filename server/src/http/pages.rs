@@ -1,18 +1,21 @@
-//! The app's pages: `/sign-in`, `/messages`, `/messages/{conversation}` and `/widget`.
+//! The app's pages: `/sign-in`, `/messages`, `/messages/{conversation}`, `/widget`, `/admin/{section}`, `/invitation`.
 //!
 //! The crate `app` renders; here are the request's loader, its nonce and its Content-Security-Policy. A page that can't
 //! be rendered is a refusal like any other. No path or redirect is made of what a client sent: `app` names its own.
 
 use std::sync::{Arc, OnceLock};
 
-use app::{BoxFuture, Loader, Page, Rendered};
+use app::{
+    BoxFuture, Loader, Page, Rendered,
+    admin::{Data, Section},
+};
 use axum::{
     Router,
     extract::{Request, State},
     response::{Html, IntoResponse, Redirect, Response},
     routing::get,
 };
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use postil::{
     backend::{
         caller::Credentials,
@@ -21,7 +24,8 @@ use postil::{
     clock::Timestamp,
     ids::{CompanyId, ConversationId},
     wire::{
-        Code, ConversationDetail, ConversationSummary, Launcher, ListConversations, ListMessages, Me, MessagePage,
+        AdminRights, Code, ConversationDetail, ConversationSummary, Launcher, ListAudit, ListConversations,
+        ListInvitations, ListMembers, ListMessages, ListPolicyVersions, Me, MemberStatus, MessagePage,
         Page as ListPage, Problem,
     },
 };
@@ -38,6 +42,9 @@ pub(super) fn router() -> Router<App> {
         .route("/messages", get(page))
         .route("/messages/{conversation}", get(page))
         .route("/widget", get(page))
+        .route("/admin", get(page))
+        .route("/admin/{section}", get(page))
+        .route("/invitation", get(page))
 }
 
 async fn page(State(app): State<App>, request: Request) -> Result<Response, Refusal> {
@@ -53,6 +60,11 @@ async fn page(State(app): State<App>, request: Request) -> Result<Response, Refu
     match app::render(page, Arc::clone(&loader) as _, &nonce, app.site().assets()).await.map_err(Refusal::of)? {
         Rendered::Redirect(path) => Ok(Redirect::to(&path).into_response()),
         Rendered::Html(html) => framed(&app, html, &nonce, &framing),
+        Rendered::Refused(html) => {
+            let mut response = framed(&app, html, &nonce, &framing)?;
+            *response.status_mut() = StatusCode::FORBIDDEN;
+            Ok(response)
+        }
     }
 }
 
@@ -162,5 +174,50 @@ impl Loader for RequestLoader {
 
     fn launcher(&self) -> BoxFuture<'_, Result<Launcher, Problem>> {
         Box::pin(async { self.services.get_launcher(&self.who()).await.map_err(|error| self.problem(error)) })
+    }
+
+    fn admin_rights(&self) -> BoxFuture<'_, Result<AdminRights, Problem>> {
+        Box::pin(async { self.services.admin_rights(&self.who()).await.map_err(|error| self.problem(error)) })
+    }
+
+    fn admin_data(&self, section: Section, rights: AdminRights) -> BoxFuture<'_, Result<Data, Problem>> {
+        Box::pin(async move { self.section(section, rights).await.map_err(|error| self.problem(error)) })
+    }
+}
+
+impl RequestLoader {
+    /// What a section of the administration pages shows first, through the use cases that REST calls: each judges by itself.
+    async fn section(&self, section: Section, rights: AdminRights) -> Result<Data, ServiceError> {
+        let (services, who) = (&self.services, self.who());
+        let mut data = Data::default();
+        match section {
+            Section::Members => {
+                let query = ListMembers { status: Some(MemberStatus::Active), ..ListMembers::default() };
+                data.members = Some(services.list_members(&who, &query).await?);
+                data.roles = Some(services.list_roles(&who).await?);
+                data.departments = Some(services.list_departments(&who).await?);
+                data.projects = Some(services.list_projects(&who).await?);
+                data.invitations = Some(services.list_invitations(&who, &ListInvitations::default()).await?);
+            }
+            Section::Roles => {
+                data.roles = Some(services.list_roles(&who).await?);
+                if rights.policy {
+                    data.policy = Some(services.get_policy(&who).await?);
+                }
+            }
+            Section::Policy => {
+                data.policy = Some(services.get_policy(&who).await?);
+                data.versions = Some(services.list_policy_versions(&who, &ListPolicyVersions::default()).await?);
+            }
+            Section::Explain => {
+                // Names for the ids that a verdict looks at; without the right to see them, ids stand.
+                if rights.members {
+                    data.departments = Some(services.list_departments(&who).await?);
+                    data.projects = Some(services.list_projects(&who).await?);
+                }
+            }
+            Section::Audit => data.audit = Some(services.list_audit(&who, &ListAudit::default()).await?),
+        }
+        Ok(data)
     }
 }

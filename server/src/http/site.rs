@@ -59,8 +59,7 @@ impl Site {
     /// Never: the names are those that the app asks for.
     #[must_use]
     pub fn empty() -> Self {
-        let names = ["postil.js", "postil.wasm", "postil.css", "js/boot.js", "js/sign-in.js"];
-        let manifest = names.into_iter().map(|name| (name.to_owned(), format!("/{name}"))).collect();
+        let manifest = Assets::NAMES.into_iter().map(|name| (name.to_owned(), format!("/{name}"))).collect();
         Self::new(Path::new("/nonexistent"), manifest).expect("every asset is named")
     }
 
@@ -125,8 +124,8 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("postil-site-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         let full = |evil: &str| {
-            let names = ["postil.js", "postil.wasm", "postil.css", "js/boot.js", "js/sign-in.js"];
-            let mut manifest: BTreeMap<_, _> = names.into_iter().map(|name| (name, format!("/{name}"))).collect();
+            let mut manifest: BTreeMap<_, _> =
+                Assets::NAMES.into_iter().map(|name| (name, format!("/{name}"))).collect();
             manifest.insert("x", evil.to_owned());
             fs::write(dir.join("manifest.json"), serde_json::to_string(&manifest).unwrap()).unwrap();
             Site::load(&dir)

@@ -1,9 +1,27 @@
 //! What lies beside the API: rendered pages, health, the demo. Who gets which, and that a page tells no more than the API.
 
+use postil::access::RoleKey;
+
 use crate::harness::{Actor, Client, Scene, Server, eventually, fresh_id, in_a_house, server::conversation_id};
 
 /// Every path outside `/api/v1`; `{}` is a conversation.
-const PAGES: [&str; 5] = ["/sign-in", "/messages", "/messages/{}", "/widget", "/widget?embed=1"];
+const PAGES: [&str; 12] = [
+    "/sign-in",
+    "/messages",
+    "/messages/{}",
+    "/widget",
+    "/widget?embed=1",
+    "/invitation",
+    "/admin",
+    "/admin/members",
+    "/admin/roles",
+    "/admin/policy",
+    "/admin/explain",
+    "/admin/audit",
+];
+/// Those of administration.
+const ADMINISTRATION: [&str; 6] =
+    ["/admin", "/admin/members", "/admin/roles", "/admin/policy", "/admin/explain", "/admin/audit"];
 
 /// A page as a browser gets it.
 struct Got {
@@ -95,6 +113,57 @@ fn a_page_shows_what_the_api_would_and_to_nobody_else() {
         let gone = get(&anna, &path).await;
         assert!(!gone.html.contains(&secret));
         assert!(gone.location.starts_with("/sign-in"), "{}", gone.status);
+    });
+}
+
+#[test]
+fn administration_is_open_to_whom_the_policy_opens_it_and_to_nobody_else() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        // Nobody: to the door, and from there to where they wanted.
+        for page in ADMINISTRATION {
+            let got = get(&server.nobody(), page).await;
+            assert_eq!((got.status, got.location.as_str()), (303, &*format!("/sign-in?next={page}")), "{page}");
+        }
+        // Staff and guests: a page that says so, and nothing of what would be on it.
+        for who in [&scene.anna, &scene.ben, &scene.eva] {
+            let client = server.admits(who).await;
+            for page in ADMINISTRATION {
+                let got = get(&client, page).await;
+                assert_eq!(got.status, 403, "{page}");
+                assert!(got.html.contains("This is not open to you"), "{page}");
+                assert!(!got.html.contains("postil-seed") && !got.html.contains("@nordwind"), "{page}");
+                assert!(got.policy.contains("frame-ancestors 'none'"), "{page}: {}", got.policy);
+            }
+        }
+        // Who administers members and not the policy is told that, with the way to what is theirs.
+        let ada = server.admits(&scene.nordwind.hires("Ada", RoleKey::ADMIN, None).await).await;
+        for (page, status) in
+            [("/admin/members", 200), ("/admin/roles", 200), ("/admin/policy", 403), ("/admin/explain", 403)]
+        {
+            let got = get(&ada, page).await;
+            assert_eq!(got.status, status, "{page}");
+            assert!(
+                got.html.contains("href=\"/admin/members\"") && !got.html.contains("href=\"/admin/policy\""),
+                "{page}"
+            );
+            assert!(!got.html.contains("\"document\""), "{page}: no policy for whom it is not open");
+        }
+        let owner = server.admits(&scene.olga).await;
+        let first = get(&owner, "/admin").await;
+        assert_eq!((first.status, first.location.as_str()), (303, "/admin/members"));
+        for page in &ADMINISTRATION[1..] {
+            let got = get(&owner, page).await;
+            assert_eq!(got.status, 200, "{page}");
+            assert!(got.policy.contains("default-src 'none'") && got.cookies == 0, "{page}");
+        }
+        let members = get(&owner, "/admin/members").await.html;
+        for name in ["Anna", "Ben", "Eva"] {
+            assert!(members.contains(name), "the members are in the first HTML: {name}");
+        }
+        assert!(!members.contains("Sven"), "nobody of the other company");
+        assert_eq!(get(&owner, "/admin/nothing").await.status, 404);
     });
 }
 

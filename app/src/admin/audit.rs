@@ -1,0 +1,175 @@
+//! The audit log: who did what, when, to what; each entry with its place in the chain.
+
+use leptos::prelude::*;
+use postil::{ids::UserId, wire::AuditEntry};
+
+use super::{
+    Data, Desk,
+    form::{self, Form},
+    list::{List, parameter},
+};
+use crate::{
+    net::dom,
+    node::{Node, button, div, el, live, span},
+    parts::states,
+};
+
+/// What entries can be about, for the filter: the names of docs/audit.md.
+const ACTIONS: [(&str, &str); 26] = [
+    ("session.sign_in", "Sign-in"),
+    ("session.sign_in_refused", "Refused sign-in"),
+    ("session.sign_out", "Sign-out"),
+    ("session.embed", "Session in an embedding page"),
+    ("session.switch", "Company switch"),
+    ("access.refused", "Refused access"),
+    ("message.edit", "Message edited"),
+    ("message.delete", "Message deleted"),
+    ("membership.create", "Membership begun"),
+    ("membership.change", "Membership changed"),
+    ("policy.version", "Policy changed"),
+    ("role.create", "Role made"),
+    ("role.change", "Role changed"),
+    ("role.delete", "Role deleted"),
+    ("project_member.create", "Added to a project"),
+    ("project_member.change", "Project membership changed"),
+    ("participant.change", "Participant changed"),
+    ("record.access", "Record's owner or place changed"),
+    ("company.change", "Company's settings changed"),
+    ("key.use", "API key used"),
+    ("key.create", "Key made"),
+    ("key.change", "Key changed"),
+    ("key.delete", "Key deleted"),
+    ("user.change", "Account changed"),
+    ("audit.export", "Audit log exported"),
+    ("audit.read", "Audit log read"),
+];
+
+fn words(action: &str) -> Option<&'static str> {
+    ACTIONS.iter().find(|(key, _)| *key == action).map(|(_, words)| *words)
+}
+
+/// The section.
+#[must_use]
+pub fn audit(desk: Desk, data: Data) -> Node {
+    let list = List::new(desk, "/admin/audit", data.audit);
+    let [action, actor] = ["", ""].map(|text| RwSignal::new(text.to_owned()));
+    let form = Form::new();
+    let ask = move || {
+        let mut path = "/admin/audit?limit=50".to_owned();
+        let action = action.get_untracked();
+        if !action.is_empty() {
+            parameter(&mut path, "action", &action);
+        }
+        let wanted = actor.get_untracked().trim().to_owned();
+        form.clear();
+        if !wanted.is_empty() {
+            match wanted.parse::<UserId>() {
+                Ok(id) => parameter(&mut path, "actorId", &id.to_string()),
+                Err(_) => {
+                    return form.refuse("actorId", "is not a person's id, such as usr_019…: press a name in the list");
+                }
+            }
+        }
+        list.ask(path);
+    };
+    let mut first = true;
+    dom::effect(move || {
+        let _ = action.get();
+        // The page came with the first answer.
+        if !core::mem::replace(&mut first, false) {
+            ask();
+        }
+    });
+    let mut actions = vec![(String::new(), "Everything".to_owned())];
+    actions.extend(ACTIONS.iter().map(|(key, words)| ((*key).to_owned(), (*words).to_owned())));
+    let tools = el("form", "admin-tools audit-tools")
+        .attr("role", "search")
+        .attr("novalidate", "")
+        .on("submit", move |event| {
+            event.prevent_default();
+            ask();
+        })
+        .child(form::choice(form, "action", "What", action, actions, None))
+        .child(form::text(form, "actorId", "By whom", actor, None))
+        .child(el("button", "button").attr("type", "submit").child("Show"));
+    let none = || states::empty("No entries", "Nothing of this kind was logged.", ());
+    let by = move |id: UserId| {
+        actor.set(id.to_string());
+        ask();
+    };
+    let rows = list.view("entries", "Audit log", none, move |entry| row(desk, by, entry));
+    div("admin-section")
+        .child(el("p", "admin-lead").child(
+            "Entries are never changed: each carries the hash of the one before it, and the end of the chain is signed every hour. Reading this page is an entry, too.",
+        ))
+        .child(chain(list))
+        .child(tools)
+        .child(rows)
+        .into()
+}
+
+/// Where the chain stands, as far as this page knows.
+fn chain(list: List<AuditEntry>) -> Node {
+    // The newest entry that was seen: a filter shows older ones.
+    let newest = Memo::new(move |last: Option<&Option<(i64, String)>>| {
+        let shown = list.with(|entries| entries.first().map(|entry| (entry.seq, entry.hash.clone())));
+        shown.max(last.cloned().flatten())
+    });
+    live(move || {
+        newest.get().map(|(seq, hash)| {
+            div("audit-chain")
+                .test_id("chain")
+                .child(
+                    el("p", "")
+                        .child(el("strong", "").child(format!("{seq} entries")))
+                        .child(", the newest with the hash"),
+                )
+                .child(el("p", "mono").child(hash))
+                .child(
+                    el("p", "form-hint")
+                        .child("Note it elsewhere, or compare it with an export: ")
+                        .child(el("code", "").child("postil audit export"))
+                        .child(" and ")
+                        .child(el("code", "").child("postil audit verify"))
+                        .child(" show whether anything was taken out or changed."),
+                )
+        })
+    })
+}
+
+fn row(desk: Desk, by: impl Fn(UserId) + Copy + Send + 'static, entry: &AuditEntry) -> Node {
+    let at = entry.at;
+    let key = span("entry-sub mono").child(entry.action.clone());
+    let what = match words(&entry.action) {
+        Some(words) => div("entry-main").child(span("entry-name").child(words)).child(key),
+        None => div("entry-main").child(key),
+    };
+    let who = match &entry.actor {
+        Some(actor) => {
+            let id = actor.id;
+            button("link", move || by(id))
+                .label(format!("Only what {} did", actor.name))
+                .child(actor.name.clone())
+                .into()
+        }
+        None => Node::from(span("muted").child("the system, or nobody known")),
+    };
+    let when = el("p", "entry-sub").live(move || desk.clock.get().long(at));
+    let detail = serde_json::to_string_pretty(&entry.detail).unwrap_or_default();
+    let line = |label: &'static str, value: String| {
+        div("fact").child(el("dt", "").child(label)).child(el("dd", "mono").child(value))
+    };
+    let more = el("details", "audit-more").child(el("summary", "").child(format!("No. {}", entry.seq))).child(
+        el("dl", "facts")
+            .child(line("To what", entry.target.clone()))
+            .child((!entry.detail.is_empty()).then(|| line("Detail", detail)))
+            .child(entry.correlation_id.map(|id| line("Request", id.to_string())))
+            .child(line("Hash", entry.hash.clone())),
+    );
+    el("li", "entry entry-audit")
+        .test_id("entry")
+        .child(what)
+        .child(div("entry-main").child(who).child(when))
+        .child(more)
+        .into()
+}
