@@ -1,0 +1,385 @@
+// The administration pages, as an owner uses them, and as everybody else finds them.
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+
+import { expect, fresh, test, URL_BASE, type People, type Reader } from './people';
+
+const OWNER = 'katrin.vogel@nordwerk.example';
+const SECTIONS = ['members', 'roles', 'policy', 'explain', 'audit'] as const;
+
+/** Someone on an administration page that hears what one does. */
+async function administers(people: People, section: string, options: Parameters<People['atDesk']>[1] = {}, email = OWNER): Promise<Reader> {
+  const reader = await people.atDesk(email, options);
+  await goes(reader, section);
+  return reader;
+}
+
+async function goes(reader: Reader, section: string): Promise<void> {
+  await reader.page.goto(`${URL_BASE}/admin/${section}`);
+  await reader.isAwake();
+}
+
+async function clean(page: Page, state: string): Promise<void> {
+  const results = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
+  const found = results.violations.map((one) => `${one.id}: ${one.nodes.map((node) => `${node.target.join(' ')} ${node.failureSummary}`).join(' | ')}`);
+  expect(found, state).toEqual([]);
+}
+
+const wider = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+const member = (page: Page, name: string) => page.getByTestId('member').filter({ hasText: name });
+const dialog = (page: Page) => page.getByRole('dialog');
+const notice = (page: Page) => page.getByTestId('notice');
+const editor = (page: Page) => page.getByRole('textbox', { name: 'Policy document' });
+
+test('who is signed out signs in and comes to where they wanted', async ({ browser }) => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(`${URL_BASE}/admin/policy`);
+  await page.getByLabel('E-mail').fill(OWNER);
+  await page.getByLabel('Password').fill('postil-dev-password');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.waitForURL((url) => url.pathname === '/admin/policy');
+  await expect(page.getByRole('heading', { level: 1, name: 'Policy' })).toBeVisible();
+  await context.close();
+});
+
+test('who administers nothing is told so, and who administers members finds no policy', async ({ people }) => {
+  const tomasz = await people.atDesk('tomasz.nowak@nordwerk.example');
+  for (const section of SECTIONS) {
+    const answer = await tomasz.page.goto(`${URL_BASE}/admin/${section}`);
+    expect(answer!.status()).toBe(403);
+    await expect(tomasz.page.getByRole('heading', { level: 1 })).toHaveText('This is not open to you');
+    await expect(tomasz.page.getByRole('navigation', { name: 'Administration' })).toHaveCount(0);
+  }
+  await clean(tomasz.page, 'refused');
+  const jonas = await people.atDesk('jonas.brandt@nordwerk.example');
+  const refused = await jonas.page.goto(`${URL_BASE}/admin/policy`);
+  expect(refused!.status()).toBe(403);
+  await jonas.page.getByRole('main').getByRole('link', { name: 'Members' }).click();
+  await expect(member(jonas.page, 'Katrin Vogel')).toBeVisible();
+  await expect(jonas.page.getByRole('link', { name: 'Policy' })).toHaveCount(0);
+});
+
+test('members are found, changed and changed back', async ({ people }) => {
+  const katrin = await administers(people, 'members');
+  const { page } = katrin;
+  await expect(member(page, 'Tomasz Nowak')).toContainText('Production');
+  await page.getByRole('searchbox', { name: 'Search members' }).fill('tom');
+  await expect(page.getByTestId('member')).toHaveCount(1);
+  for (const [from, to] of [['Production', 'Finance'], ['Finance', 'Production']]) {
+    await expect(member(page, 'Tomasz Nowak')).toContainText(from);
+    await page.getByRole('button', { name: 'Change Tomasz Nowak' }).click();
+    await dialog(page).getByLabel('Department').selectOption(to);
+    await dialog(page).getByRole('button', { name: 'Save' }).click();
+    await expect(notice(page)).toContainText('Tomasz Nowak is changed');
+    await expect(member(page, 'Tomasz Nowak')).toContainText(to);
+  }
+  await page.getByRole('searchbox', { name: 'Search members' }).fill('nobody of that name');
+  await expect(page.getByRole('heading', { name: 'Nobody fits' })).toBeVisible();
+  katrin.noComplaints();
+});
+
+test('a member is deactivated after a question, and reactivated', async ({ people }) => {
+  const katrin = await administers(people, 'members');
+  const { page } = katrin;
+  await page.getByRole('button', { name: 'Deactivate Marco Conti' }).click();
+  await expect(dialog(page)).toContainText('What they wrote stays');
+  await dialog(page).getByRole('button', { name: 'Cancel' }).click();
+  await expect(dialog(page)).toHaveCount(0);
+  await page.getByRole('button', { name: 'Deactivate Marco Conti' }).click();
+  await dialog(page).getByRole('button', { name: 'Deactivate' }).click();
+  await expect(notice(page)).toContainText('Marco Conti is deactivated');
+  await expect(member(page, 'Marco Conti')).toContainText('Deactivated');
+  await page.getByRole('button', { name: 'Reactivate Marco Conti' }).click();
+  await dialog(page).getByRole('button', { name: 'Reactivate' }).click();
+  await expect(notice(page)).toContainText('Marco Conti is active again');
+  katrin.noComplaints();
+});
+
+test('the last owner stays, and is told why', async ({ people }) => {
+  const katrin = await administers(people, 'members');
+  await katrin.page.getByRole('button', { name: 'Deactivate Katrin Vogel' }).click();
+  await dialog(katrin.page).getByRole('button', { name: 'Deactivate' }).click();
+  await expect(dialog(katrin.page).getByRole('alert')).toContainText('The last owner stays');
+});
+
+test('a change from an old version is refused as such', async ({ people }) => {
+  const katrin = await administers(people, 'members');
+  const other = await administers(people, 'members');
+  for (const [reader, to] of [[katrin, 'Finance'], [other, 'IT']] as const) {
+    await reader.page.getByRole('button', { name: 'Change Tomasz Nowak' }).click();
+    await dialog(reader.page).getByLabel('Department').selectOption(to);
+    await dialog(reader.page).getByRole('button', { name: 'Save' }).click();
+    if (reader === katrin) await expect(notice(reader.page)).toContainText('is changed');
+  }
+  await expect(dialog(other.page).getByRole('alert')).toContainText('Somebody changed this meanwhile');
+  await katrin.page.getByRole('button', { name: 'Change Tomasz Nowak' }).click();
+  await dialog(katrin.page).getByLabel('Department').selectOption('Production');
+  await dialog(katrin.page).getByRole('button', { name: 'Save' }).click();
+  await expect(member(katrin.page, 'Tomasz Nowak')).toContainText('Production');
+});
+
+test('an invitation is refused at its field, made, accepted, and opens the company', async ({ people, browser }) => {
+  const katrin = await administers(people, 'members');
+  const { page } = katrin;
+  const email = `${fresh('nina').replace(/\W/g, '')}@nordwerk.example`;
+  await page.getByRole('button', { name: 'Invite', exact: true }).click();
+  await dialog(page).getByLabel('E-mail').fill('not an address');
+  await dialog(page).getByLabel('Name').fill('Nina Test');
+  await dialog(page).getByRole('button', { name: 'Make the link' }).click();
+  await expect(dialog(page).getByLabel('E-mail')).toHaveAttribute('aria-invalid', 'true');
+  await expect(dialog(page).getByLabel('E-mail')).toBeFocused();
+  await clean(page, 'refused field');
+  await dialog(page).getByLabel('E-mail').fill(email);
+  await dialog(page).getByRole('button', { name: 'Make the link' }).click();
+  const link = await dialog(page).getByTestId('invitation-link').inputValue();
+  await dialog(page).getByRole('button', { name: 'Done' }).click();
+  await expect(page.getByTestId('invitation').filter({ hasText: email })).toBeVisible();
+
+  const context = await browser.newContext();
+  const guest = await context.newPage();
+  await guest.goto(`${URL_BASE}/invitation${new URL(link).hash}`);
+  await clean(guest, 'invitation');
+  await guest.getByLabel('Your name').fill('Nina Test');
+  await guest.getByLabel('Password').fill('short');
+  await guest.getByRole('button', { name: 'Accept and sign in' }).click();
+  await expect(guest.getByRole('alert')).toContainText('Password');
+  await guest.getByLabel('Password').fill('long enough to be one');
+  await guest.getByRole('button', { name: 'Accept and sign in' }).click();
+  await guest.waitForURL('**/messages');
+  await expect(guest.getByTestId('company')).toContainText('Nordwerk Industries');
+  // The link is good once.
+  const again = await context.newPage();
+  await again.goto(`${URL_BASE}/invitation${new URL(link).hash}`);
+  await again.getByLabel('Your name').fill('Nina Test');
+  await again.getByLabel('Password').fill('long enough to be one');
+  await again.getByRole('button', { name: 'Accept and sign in' }).click();
+  await expect(again.getByRole('alert')).toContainText("can't be accepted");
+  await context.close();
+
+  await goes(katrin, 'members');
+  await page.getByRole('searchbox', { name: 'Search members' }).fill(email);
+  await expect(page.getByTestId('member')).toHaveCount(1);
+  await page.getByRole('button', { name: 'Deactivate Nina Test' }).click();
+  await dialog(page).getByRole('button', { name: 'Deactivate' }).click();
+  await expect(notice(page)).toContainText('Nina Test is deactivated');
+});
+
+test('an invitation is withdrawn', async ({ people }) => {
+  const katrin = await administers(people, 'members');
+  const { page } = katrin;
+  const email = `${fresh('gone').replace(/\W/g, '')}@nordwerk.example`;
+  await page.getByRole('button', { name: 'Invite', exact: true }).click();
+  await dialog(page).getByLabel('E-mail').fill(email);
+  await dialog(page).getByLabel('Name').fill('Soon Gone');
+  await dialog(page).getByRole('button', { name: 'Make the link' }).click();
+  await dialog(page).getByRole('button', { name: 'Done' }).click();
+  const row = page.getByTestId('invitation').filter({ hasText: email });
+  await row.getByRole('button', { name: /^Withdraw/ }).click();
+  await dialog(page).getByRole('button', { name: 'Withdraw' }).click();
+  await expect(row).toHaveCount(0);
+  katrin.noComplaints();
+});
+
+test('a role is made like another, renamed and deleted', async ({ people }) => {
+  const katrin = await administers(people, 'roles');
+  const { page } = katrin;
+  const key = fresh('auditor').replace(/\W/g, '');
+  await page.getByRole('button', { name: 'New role' }).click();
+  await dialog(page).getByLabel('Name').fill('Auditor');
+  await dialog(page).getByLabel('Key').fill('Not a key');
+  await dialog(page).getByRole('button', { name: 'Make the role' }).click();
+  await expect(dialog(page).getByLabel('Key')).toHaveAttribute('aria-invalid', 'true');
+  await dialog(page).getByLabel('Key').fill(key);
+  await dialog(page).getByLabel('May do').selectOption('What Staff may');
+  await dialog(page).getByRole('button', { name: 'Make the role' }).click();
+  await expect(notice(page)).toContainText('The role Auditor is made');
+  const row = page.getByTestId('role').filter({ hasText: key });
+  await expect(row).toContainText('0 members');
+  await expect(row).not.toContainText('0 rules');
+  await row.getByRole('button', { name: 'Rename Auditor' }).click();
+  await dialog(page).getByLabel('Name').fill('Reviewer');
+  await dialog(page).getByRole('button', { name: 'Rename' }).click();
+  await expect(row).toContainText('Reviewer');
+  await row.getByRole('button', { name: 'Delete Reviewer' }).click();
+  await dialog(page).getByRole('button', { name: 'Delete' }).click();
+  await expect(row).toHaveCount(0);
+  await page.getByRole('button', { name: 'Who is Staff?' }).click();
+  await expect(dialog(page)).toContainText('Tomasz Nowak');
+  await dialog(page).getByRole('button', { name: 'Close' }).first().click();
+  await page.getByRole('button', { name: 'Delete Staff' }).click();
+  await expect(dialog(page)).toContainText('nobody may be left without one');
+  katrin.noComplaints();
+});
+
+test('a policy is tried, saved, found in the history and restored', async ({ people }) => {
+  const katrin = await administers(people, 'policy');
+  const { page } = katrin;
+  await expect(editor(page)).not.toHaveValue('');
+  const before = await editor(page).inputValue();
+  const version = Number(/Version (\d+)/.exec(await page.locator('.editor-version').innerText())![1]);
+  const id = fresh('e2e').replace(/\W/g, '');
+  const rule = `{"id": "${id}", "effect": "deny", "roles": ["staff"], "actions": ["message:edit"], "scope": {"type": "company"}},`;
+  const changed = before.replace('"rules": [', `"rules": [\n${rule}`);
+  expect(changed).not.toBe(before);
+
+  // What is wrong is told at its line: no JSON, no document, no right.
+  await editor(page).fill(before.replace('"rules": [', '"rules": [ oh'));
+  await page.getByRole('button', { name: 'Try' }).click();
+  await expect(page.locator('.editor-problems')).toContainText('This is not JSON');
+  await editor(page).fill(changed.replace('"staff"]', '"stuff"]'));
+  await page.getByRole('button', { name: 'Try' }).click();
+  await expect(page.locator('.editor-problems')).toContainText('rules[0].roles');
+  const line = changed.split('\n').findIndex((one) => one.includes(id)) + 1;
+  await page.locator('.editor-problems').getByRole('button', { name: `Line ${line}` }).click();
+  await expect(editor(page)).toBeFocused();
+  expect(await editor(page).evaluate((area: HTMLTextAreaElement) => area.value.slice(area.selectionStart, area.selectionEnd))).toContain(id);
+  await clean(page, 'problems');
+
+  await editor(page).fill(changed);
+  await page.getByRole('button', { name: 'Try' }).click();
+  const trial = page.getByTestId('trial');
+  await expect(trial).toContainText('Tomasz Nowak');
+  await expect(trial).toContainText('loses');
+  await expect(trial).toContainText('Edit own messages');
+  await clean(page, 'tried');
+
+  await page.getByRole('button', { name: 'Save…' }).click();
+  await expect(dialog(page)).toContainText('Tried:');
+  await dialog(page).getByRole('button', { name: 'Save' }).click();
+  await expect(dialog(page).getByLabel('Why')).toHaveAttribute('aria-invalid', 'true');
+  await dialog(page).getByLabel('Why').fill(`No edits by staff ${id}`);
+  await dialog(page).getByRole('button', { name: 'Save' }).click();
+  await expect(notice(page)).toContainText(`Version ${version + 1} is in force`);
+
+  await page.getByRole('button', { name: 'Matrix' }).click();
+  await expect(page.getByTestId('matrix').getByRole('row', { name: /^Edit own messages/ })).toContainText('never everything');
+  await clean(page, 'matrix');
+
+  await page.getByRole('button', { name: 'History' }).click();
+  const saved = page.getByTestId('version').filter({ hasText: id });
+  await expect(saved).toContainText('In force');
+  await expect(saved).toContainText('Katrin Vogel');
+  await page.getByRole('button', { name: `View version ${version}`, exact: true }).click();
+  await expect(dialog(page).getByTestId('diff')).toContainText(id);
+  await clean(page, 'an older version');
+  await dialog(page).getByRole('button', { name: 'Restore' }).click();
+  await expect(notice(page)).toContainText(`Version ${version + 2} is in force`);
+  await page.getByRole('button', { name: 'Document' }).click();
+  expect(await editor(page).inputValue()).toBe(before);
+  katrin.noComplaints();
+});
+
+test('who saves over somebody else is told, and loses nothing', async ({ people }) => {
+  const katrin = await administers(people, 'policy');
+  const other = await administers(people, 'roles');
+  const key = fresh('passing').replace(/\W/g, '');
+  await other.page.getByRole('button', { name: 'New role' }).click();
+  await dialog(other.page).getByLabel('Name').fill('Passing');
+  await dialog(other.page).getByLabel('Key').fill(key);
+  await dialog(other.page).getByRole('button', { name: 'Make the role' }).click();
+  await expect(notice(other.page)).toContainText('is made');
+
+  const { page } = katrin;
+  const mine = `${await editor(page).inputValue()}\n`;
+  await editor(page).fill(mine);
+  await page.getByRole('button', { name: 'Save…' }).click();
+  await dialog(page).getByLabel('Why').fill('Mine');
+  await dialog(page).getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByRole('alert')).toContainText('Somebody saved another version meanwhile');
+  expect(await editor(page).inputValue()).toBe(mine);
+  await page.getByRole('button', { name: 'Compare my text with it' }).click();
+  await page.getByText('What you changed').click();
+  await expect(page.getByTestId('diff')).toContainText(key);
+  await page.getByRole('button', { name: 'Discard' }).click();
+
+  const row = other.page.getByTestId('role').filter({ hasText: key });
+  await row.getByRole('button', { name: 'Delete Passing' }).click();
+  await dialog(other.page).getByRole('button', { name: 'Delete' }).click();
+  await expect(row).toHaveCount(0);
+});
+
+test('why somebody can see a record, and why somebody else can not', async ({ people }) => {
+  const katrin = await administers(people, 'members');
+  const { page } = katrin;
+  await page.getByRole('link', { name: 'Why can Marco Conti see something?' }).click();
+  await katrin.isAwake();
+  await expect(page.getByTestId('explain-person')).toContainText('Marco Conti');
+  await page.getByLabel('About', { exact: true }).selectOption('A plan');
+  await page.getByLabel('Action').selectOption({ value: 'thread:read' });
+  await page.getByLabel('Record').fill('PLAN-L4-W49');
+  await page.getByRole('button', { name: 'Ask', exact: true }).click();
+  const verdict = page.getByTestId('verdict');
+  await expect(verdict).toContainText('No: Marco Conti');
+  await expect(verdict).toContainText('external-no-plans');
+  await clean(page, 'no');
+  await page.getByRole('button', { name: 'Ask about somebody else' }).click();
+  await page.getByLabel('Person').fill('tomasz');
+  await page.getByRole('button', { name: /Tomasz Nowak/ }).click();
+  await page.getByRole('button', { name: 'Ask', exact: true }).click();
+  await expect(verdict).toContainText('Yes: Tomasz Nowak');
+  // A moment before the company's history: nobody can say.
+  await page.getByLabel('As of').fill('2001-01-01T10:00');
+  await page.getByRole('button', { name: 'Ask', exact: true }).click();
+  await expect(page.getByRole('alert')).toContainText('history');
+  // What is not a message's id is told at its field.
+  await page.getByLabel('About', { exact: true }).selectOption('A message');
+  await page.getByLabel('Message', { exact: true }).fill('nothing');
+  await page.getByRole('button', { name: 'Ask', exact: true }).click();
+  await expect(page.getByLabel('Message', { exact: true })).toHaveAttribute('aria-invalid', 'true');
+  katrin.noComplaints();
+});
+
+test('the audit log is read, by what and by whom', async ({ people }) => {
+  const katrin = await administers(people, 'audit');
+  const { page } = katrin;
+  await expect(page.getByTestId('chain')).toContainText(/\d+ entries/);
+  await page.getByLabel('What', { exact: true }).selectOption('Sign-in');
+  await expect(page.getByTestId('entry').first()).toContainText('session.sign_in');
+  await expect(page.getByTestId('entry').filter({ hasNotText: 'session.sign_in' })).toHaveCount(0);
+  await page.getByRole('button', { name: 'Only what Katrin Vogel did' }).first().click();
+  await expect(page.getByTestId('entry').filter({ hasNotText: 'Katrin Vogel' })).toHaveCount(0);
+  await page.getByTestId('entry').first().getByText(/^No\. \d+/).click();
+  await expect(page.getByTestId('entry').first()).toContainText(/[0-9a-f]{64}/);
+  await page.getByLabel('By whom', { exact: true }).fill('katrin');
+  await page.getByRole('button', { name: 'Show' }).click();
+  await expect(page.getByLabel('By whom', { exact: true })).toHaveAttribute('aria-invalid', 'true');
+  katrin.noComplaints();
+});
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`axe finds nothing on any page, ${colorScheme}`, async ({ people }) => {
+    const katrin = await people.atDesk(OWNER, { colorScheme });
+    for (const section of SECTIONS) {
+      await goes(katrin, section);
+      await clean(katrin.page, section);
+    }
+    katrin.noComplaints();
+  });
+}
+
+test('at 360 px nothing is cut off, from left to right and from right to left', async ({ people }) => {
+  const katrin = await people.atDesk(OWNER, { viewport: { width: 360, height: 740 } });
+  for (const section of SECTIONS) {
+    await goes(katrin, section);
+    expect(await wider(katrin.page), section).toBeLessThanOrEqual(0);
+    await katrin.page.evaluate(() => document.documentElement.setAttribute('dir', 'rtl'));
+    expect(await wider(katrin.page), `${section}, right to left`).toBeLessThanOrEqual(0);
+  }
+  await goes(katrin, 'policy');
+  await katrin.page.getByRole('button', { name: 'Matrix' }).click();
+  expect(await wider(katrin.page), 'matrix').toBeLessThanOrEqual(0);
+});
+
+test('what was shown goes when another tab goes to another company', async ({ people }) => {
+  const elise = await administers(people, 'members', {}, 'elise.fournier@alba.example');
+  await expect(member(elise.page, 'Leila Haddad')).toBeVisible();
+  const tab = await elise.page.context().newPage();
+  await tab.goto(`${URL_BASE}/messages`);
+  await tab.getByTestId('company').click();
+  await tab.getByRole('dialog').getByRole('button').filter({ hasText: 'Nordwerk Industries' }).click();
+  await expect(tab.getByTestId('company')).toContainText('Nordwerk Industries');
+  await elise.page.getByRole('searchbox', { name: 'Search members' }).fill('le');
+  await expect(elise.page.getByRole('heading', { name: 'You switched companies' })).toBeVisible();
+  await expect(elise.page.getByText('Leila Haddad')).toHaveCount(0);
+});
