@@ -154,8 +154,19 @@ pub const EMBED_SESSION_S: u64 = 12 * 3600;
 pub const EMBED_TOKEN_S_MAX: u64 = 300;
 /// Longest embed token, in bytes.
 pub const EMBED_TOKEN_BYTES_MAX: usize = 4 * 1024;
-/// Sign-in attempts to one account in a minute, before the answer is 429; three times that from one address.
+/// Sign-in attempts to one account from one address, at once and per minute: somebody who tries all their passwords.
 pub const SIGN_IN_PER_MINUTE: u32 = 10;
+/// Sign-in attempts from one address, at once and per minute. What succeeds is given back, so that an office may share one.
+pub const SIGN_IN_ADDRESS_PER_MINUTE: u32 = 3 * SIGN_IN_PER_MINUTE;
+/// Failed sign-ins from one neighbourhood of addresses (/24, /48), to whatever accounts, at once and per minute: three addresses
+/// as busy as they can be. Lists of stolen passwords are tried from a rack, one try an account.
+pub const SIGN_IN_NEIGHBOURHOOD_PER_MINUTE: u32 = 90;
+/// Failed sign-ins to one account from all neighbourhoods together that it was never signed in from, at once.
+pub const SIGN_IN_ELSEWHERE_BURST: u32 = 20;
+/// Likewise per minute: 3 000 guesses a day are far from any password of [`PASSWORD_CHARS_MIN`] characters.
+pub const SIGN_IN_ELSEWHERE_PER_MINUTE: u32 = 2;
+/// How long a neighbourhood stays familiar that an account was signed in from, in seconds: ninety days.
+pub const FAMILIAR_S: u64 = 90 * 24 * 3600;
 /// Embed tokens exchanged from one network address in a minute: a whole office behind one address loads a page every
 /// ten people and second; the tokens are signed, so this only guards the database.
 pub const EMBED_PER_MINUTE: u32 = 600;
@@ -163,10 +174,38 @@ pub const EMBED_PER_MINUTE: u32 = 600;
 pub const SEND_BURST: u32 = 30;
 /// Sustained sends of one person per minute.
 pub const SEND_PER_MINUTE: u32 = 120;
-/// Requests of one session or key in a burst: opening the widget takes about ten.
+/// Reads of one person or key in a burst: opening the widget takes about ten.
 pub const REQUESTS_BURST: u32 = 200;
-/// Sustained requests of one session or key per minute.
+/// Sustained reads of one person or key per minute.
 pub const REQUESTS_PER_MINUTE: u32 = 1_200;
+/// Pages read by one person in a burst: scrolling through a long year.
+pub const LISTS_BURST: u32 = 200;
+/// Sustained pages per minute: an export by hand of 60 000 messages.
+pub const LISTS_PER_MINUTE: u32 = 600;
+/// Small changes of one person or key in a burst: an ERP that tells of a batch of invoices.
+pub const WRITES_BURST: u32 = 200;
+/// Sustained small changes per minute.
+pub const WRITES_PER_MINUTE: u32 = 1_200;
+/// Requests of one administrator in a burst.
+pub const ADMIN_BURST: u32 = 200;
+/// Sustained requests of one administrator per minute.
+pub const ADMIN_PER_MINUTE: u32 = 600;
+/// Heavy requests of one person in a burst: a dry run asks up to two million verdicts.
+pub const HEAVY_BURST: u32 = 30;
+/// Sustained heavy requests of one person per minute.
+pub const HEAVY_PER_MINUTE: u32 = 30;
+/// Requests of nobody known from one address in a burst: an office whose sessions all ended at once.
+pub const PUBLIC_BURST: u32 = 600;
+/// Sustained requests of nobody known from one address per minute.
+pub const PUBLIC_PER_MINUTE: u32 = 1_200;
+/// How many people's worth of requests a company may do at once: a node serves ten thousand people, and few work at full speed.
+pub const COMPANY_SHARE: u32 = 100;
+/// How many people's worth of requests may come from one address: an office behind one router.
+pub const ADDRESS_SHARE: u32 = 50;
+/// Largest factor by which an operator may lift what companies and addresses share.
+pub const LIMIT_FACTOR_MAX: u32 = 1_000;
+/// How long it is remembered that a send was paid for, in seconds: as long as clients try again.
+pub const RECEIPT_S: u64 = 600;
 /// Rate buckets kept in process while Redis is away: some 100 bytes each.
 pub const RATE_BUCKETS_MAX: usize = 50_000;
 
@@ -237,3 +276,46 @@ pub const AUDIT_CHECKPOINT_S: u64 = 3_600;
 pub const AUDIT_KEYS_MAX: usize = 10_000;
 /// Entries that an export reads at once.
 pub const AUDIT_EXPORT_PAGE: u16 = 500;
+
+/// Copies of one text that a person sends within [`DUPLICATE_WINDOW_S`], over all conversations, unless the company says otherwise:
+/// a notice for three rooms.
+pub const DUPLICATES_MAX: u32 = 3;
+/// The window for copies, in seconds, unless the company says otherwise.
+pub const DUPLICATE_WINDOW_S: u32 = 300;
+/// Letters and digits from which on a text can be a copy: "Thank you very much!" has 16.
+pub const DUPLICATE_CHARS_MIN: usize = 24;
+/// Most links in a message, unless the company says otherwise: a list of sources.
+pub const LINKS_PER_MESSAGE: u32 = 20;
+/// Most links of one person in a minute, unless the company says otherwise.
+pub const LINKS_PER_MINUTE: u32 = 60;
+/// Most people mentioned in a message, unless the company says otherwise: a department.
+pub const MENTIONS_PER_MESSAGE: u32 = 20;
+/// Most people mentioned by one person in a minute, unless the company says otherwise.
+pub const MENTIONS_PER_MINUTE: u32 = 60;
+/// How long a membership is new, in hours, unless the company says otherwise.
+pub const NEWCOMER_HOURS: u32 = 24;
+/// What share of the limits new members have, in percent, unless the company says otherwise: seven messages at once, thirty a minute.
+pub const NEWCOMER_PERCENT: u32 = 25;
+/// The most that a company may say for [`DUPLICATES_MAX`].
+pub const DUPLICATES_LIMIT_MAX: u32 = 100;
+/// Shortest and longest window for copies, in seconds: a day.
+pub const DUPLICATE_WINDOW_S_MIN: u32 = 10;
+/// Longest window for copies.
+pub const DUPLICATE_WINDOW_S_MAX: u32 = 86_400;
+/// The most that a company may say for links or mentions in a message: what [`MESSAGE_BODY_CHARS_MAX`] has room for.
+pub const PER_MESSAGE_MAX: u32 = 200;
+/// The most that a company may say for links or mentions in a minute.
+pub const PER_MINUTE_MAX: u32 = 1_000;
+/// Longest time that a membership is new, in hours: thirty days.
+pub const NEWCOMER_HOURS_MAX: u32 = 720;
+/// Longest pause of slow mode, in seconds: six hours.
+pub const SLOW_MODE_S_MAX: u32 = 21_600;
+
+/// Refusals (of a person, kind and minute) that wait in a node to be written; more are counted together.
+pub const REFUSALS_WAITING_MAX: usize = 5_000;
+/// Rows that one node writes for one company and minute; what is beyond them is counted in one row for each kind.
+pub const REFUSALS_PER_MINUTE_MAX: usize = 200;
+/// How often refusals are written, in seconds.
+pub const REFUSALS_WRITE_S: u64 = 5;
+/// How long refusals are kept, in days.
+pub const REFUSALS_KEEP_DAYS: i64 = 90;

@@ -5,7 +5,7 @@ use postil::limits;
 use serde_json::Value;
 
 /// The bounds that documents of the API mention.
-const FIGURES: [(&str, u64); 18] = [
+const FIGURES: [(&str, u64); 25] = [
     ("DRY_RUN_CHANGES_MAX", limits::DRY_RUN_CHANGES_MAX as u64),
     ("DRY_RUN_EXAMPLES_MAX", limits::DRY_RUN_EXAMPLES_MAX as u64),
     ("FRAME_IN_BYTES_MAX", limits::FRAME_IN_BYTES_MAX as u64),
@@ -24,6 +24,13 @@ const FIGURES: [(&str, u64); 18] = [
     ("TYPING_INTERVAL_MS", limits::TYPING_INTERVAL_MS),
     ("UNREAD_COUNT_MAX", limits::UNREAD_COUNT_MAX as u64),
     ("EMBED_TOKEN_S_MAX", limits::EMBED_TOKEN_S_MAX),
+    ("DUPLICATES_LIMIT_MAX", limits::DUPLICATES_LIMIT_MAX as u64),
+    ("DUPLICATE_WINDOW_S_MIN", limits::DUPLICATE_WINDOW_S_MIN as u64),
+    ("DUPLICATE_WINDOW_S_MAX", limits::DUPLICATE_WINDOW_S_MAX as u64),
+    ("PER_MESSAGE_MAX", limits::PER_MESSAGE_MAX as u64),
+    ("PER_MINUTE_MAX", limits::PER_MINUTE_MAX as u64),
+    ("NEWCOMER_HOURS_MAX", limits::NEWCOMER_HOURS_MAX as u64),
+    ("SLOW_MODE_S_MAX", limits::SLOW_MODE_S_MAX as u64),
 ];
 
 /// Writes the figures into every text of `document`.

@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use postil::backend::{jobs, service::Services, store::StoreError};
+use postil::{
+    backend::{jobs, service::Services, store::StoreError},
+    limits,
+};
 use tokio::time::{self, Instant};
 
 use crate::lifecycle::Lifecycle;
@@ -35,6 +38,18 @@ pub async fn run(services: Services, lifecycle: Lifecycle, name: String) {
         tokio::select! {
             () = time::sleep(pause) => {}
             () = lifecycle.stopping().cancelled() => {}
+        }
+    }
+}
+
+/// Writes refusals to the trail of their companies, off the way of those who were refused.
+pub async fn write_refusals(services: Services) {
+    let mut ticks = time::interval(Duration::from_secs(limits::REFUSALS_WRITE_S));
+    ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = services.write_refusals().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "refusals wait to be written");
         }
     }
 }

@@ -35,7 +35,11 @@ async fn connect(config: &Config) -> Result<(Services, Driver, Inbox)> {
         .await
         .context("PostgreSQL can't be reached (APP_DATABASE_URL, WORKER_DATABASE_URL)")?;
     store.check().await.context("the database is not fit to be served")?;
-    let bus = BusConfig { url: Some(config.redis.url.reveal().to_owned()), prefix: PREFIX.to_owned() };
+    let bus = BusConfig {
+        url: Some(config.redis.url.reveal().to_owned()),
+        prefix: PREFIX.to_owned(),
+        limit_factor: config.web.limit_factor,
+    };
     let (bus, driver, inbox) = Bus::new(bus, &Machine).context("REDIS_URL can't be understood")?;
     let sealer = Sealer::new(config.secret.bytes());
     let origin = config.web.origin.to_string();
@@ -62,6 +66,7 @@ pub async fn serve(config: Config) -> Result<()> {
     lifecycle.listen_for_signals().context("can't listen for signals")?;
     lifecycle.background("bus", driver.run());
     lifecycle.background("jobs", jobs::run(services.clone(), lifecycle.clone(), worker_name()));
+    lifecycle.background("refusals", jobs::write_refusals(services.clone()));
     let realtime = Realtime::start(&services, inbox, &config.web.origin, &lifecycle);
     tracing::info!("serving {} at {address}", config.web.origin);
     if config.web.demo {
@@ -70,6 +75,10 @@ pub async fn serve(config: Config) -> Result<()> {
     let app = App::new(config, services.clone(), site, realtime, lifecycle.clone());
     listen::serve(listener, app).await;
     lifecycle.finish().await;
+    // What was refused in the last seconds.
+    if let Err(error) = services.write_refusals().await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the last refusals were not written");
+    }
     services.store().close().await;
     tracing::info!("ended");
     Ok(())

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     access::{Action, Permit, Policy, Resource, Subject, decide},
+    backend::toll::Toll,
     clock::Timestamp,
     domain::MemberKind,
     ids::{CompanyId, CorrelationId, SessionId, UserId},
@@ -28,6 +29,8 @@ pub struct Credentials {
     pub company: Option<CompanyId>,
     /// The request.
     pub correlation: CorrelationId,
+    /// What the request weighs, and where it comes from.
+    pub toll: Toll,
 }
 
 /// A session, as far as callers need it.
@@ -52,6 +55,7 @@ pub struct Caller {
     session: Option<Session>,
     correlation: CorrelationId,
     at: Timestamp,
+    toll: Option<Toll>,
 }
 
 impl Caller {
@@ -64,7 +68,18 @@ impl Caller {
         correlation: CorrelationId,
         at: Timestamp,
     ) -> Self {
-        Self { company, subject, policy, session, correlation, at }
+        Self { company, subject, policy, session, correlation, at, toll: None }
+    }
+
+    /// Whose request this is part of: what becomes of it is told there.
+    pub(in crate::backend) fn part_of(self, toll: &Toll) -> Self {
+        Self { toll: Some(toll.clone()), ..self }
+    }
+
+    /// The request's toll; `None` for what is no request.
+    #[must_use]
+    pub(in crate::backend) const fn toll(&self) -> Option<&Toll> {
+        self.toll.as_ref()
     }
 
     /// The company at hand.

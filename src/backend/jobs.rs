@@ -57,10 +57,11 @@ pub async fn run_due(services: &Services, worker: &str) -> Result<usize, super::
     Ok(jobs.len())
 }
 
-/// Forgets what expired more than a day before `now`; how many rows went.
+/// Forgets what expired more than a day before `now`, and refusals of long ago; how many rows went.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn purge(services: &Services, now: Timestamp) -> Result<i64, super::store::StoreError> {
-    services.store().purge_expired(now.plus_s(-KEEP_EXPIRED_S)).await
+    let expired = services.store().purge_expired(now.plus_s(-KEEP_EXPIRED_S)).await?;
+    Ok(expired + services.store().purge_refusals(now.plus_s(-limits::REFUSALS_KEEP_DAYS * 24 * 3600)).await?)
 }

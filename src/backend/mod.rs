@@ -1,6 +1,6 @@
 //! The server half of the core: use cases, SQL, Redis, secrets. Feature `ssr` only.
 //!
-//! `audit ← {store, crypto} ← bus ← service ← jobs`. HTTP and sockets live in the crate `server`, which can name no SQL.
+//! `audit ← {store, crypto} ← bus ← toll ← service ← jobs`. HTTP and sockets live in the crate `server`, which can name no SQL.
 
 pub mod audit;
 pub mod bus;
@@ -12,3 +12,4 @@ pub mod markdown;
 pub mod service;
 pub mod source;
 pub mod store;
+pub mod toll;

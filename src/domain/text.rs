@@ -213,6 +213,31 @@ impl Document {
         cut
     }
 
+    /// How many links there are.
+    #[must_use]
+    pub fn links(&self) -> usize {
+        fn inlines(all: &[Inline]) -> usize {
+            let count = |inline: &Inline| match inline {
+                Inline::Link { content, .. } => 1 + inlines(content),
+                Inline::Strong { content } | Inline::Emphasis { content } | Inline::Strike { content } => {
+                    inlines(content)
+                }
+                _ => 0,
+            };
+            all.iter().map(count).sum()
+        }
+        fn blocks(all: &[Block]) -> usize {
+            let count = |block: &Block| match block {
+                Block::Paragraph { content } | Block::Heading { content } => inlines(content),
+                Block::Quote { blocks: inner } => blocks(inner),
+                Block::List { items, .. } => items.iter().map(|item| blocks(item)).sum(),
+                Block::Code { .. } | Block::Rule => 0,
+            };
+            all.iter().map(count).sum()
+        }
+        blocks(&self.0)
+    }
+
     /// Everyone mentioned, each once, in order.
     #[must_use]
     pub fn mentions(&self) -> Vec<UserId> {

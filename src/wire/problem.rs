@@ -97,6 +97,20 @@ codes! {
     InvalidInvitation = "invalid_invitation", 401, "The invitation can't be accepted";
     /// The moment lies before the company's history begins, so nobody can say what held then.
     HistoryNotKept = "history_not_kept", 422, "The history does not go back so far";
+    /// The same text was sent too often just now. `Retry-After` says when it may be sent again; short answers are never copies.
+    DuplicateMessage = "duplicate_message", 429, "You have sent this already";
+    /// There are more links in the message than the company allows.
+    TooManyLinks = "too_many_links", 422, "Too many links in one message";
+    /// There were more links within a minute than the company allows. `Retry-After` says when to send this one.
+    LinkFlood = "link_flood", 429, "Too many links at once";
+    /// The message mentions more people than the company allows.
+    TooManyMentions = "too_many_mentions", 422, "Too many people mentioned in one message";
+    /// More people were mentioned within a minute than the company allows. `Retry-After` says when to send this one.
+    MentionFlood = "mention_flood", 429, "Too many people mentioned at once";
+    /// New members send less than others at first. `Retry-After` says when to send this one.
+    NewcomerLimit = "newcomer_limit", 429, "New members write more slowly at first";
+    /// The conversation is in slow mode: a person writes once in a while. `Retry-After` says when to send this one.
+    SlowMode = "slow_mode", 429, "This conversation is in slow mode";
     /// Too many requests. `Retry-After` says when to ask again.
     RateLimited = "rate_limited", 429, "Too many requests";
     /// Something failed that is not your doing. Give the correlation id to support.

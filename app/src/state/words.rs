@@ -42,6 +42,14 @@ pub fn failure(failure: &Failure) -> String {
             Code::NotFound => "This is not here, or not for you".to_owned(),
             Code::EditWindowClosed => "The time for editing this message is over".to_owned(),
             Code::RateLimited => "Too fast: wait a moment".to_owned(),
+            // These say for how long, or how many would be right.
+            Code::DuplicateMessage
+            | Code::TooManyLinks
+            | Code::LinkFlood
+            | Code::TooManyMentions
+            | Code::MentionFlood
+            | Code::NewcomerLimit
+            | Code::SlowMode => problem.detail.clone().unwrap_or_else(|| problem.title.clone()),
             _ => problem.title.clone(),
         },
     }
@@ -98,7 +106,18 @@ pub fn initials(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use postil::wire::Problem;
+
     use super::*;
+
+    #[test]
+    fn whoever_must_wait_is_told_how_long() {
+        let mut problem = Problem::new(Code::SlowMode, "cor_0198000000007000800000000000002a".parse().unwrap());
+        problem.detail = Some("This conversation is in slow mode: again in 27 s".to_owned());
+        let refused = Failure::Problem(problem);
+        assert_eq!(failure(&refused), "This conversation is in slow mode: again in 27 s");
+        assert!(!refused.is_passing(), "it waits with its text for the person, and does not knock again by itself");
+    }
 
     #[test]
     fn money_is_grouped_and_has_its_currencys_decimals() {

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use postil::{
+    backend::bus::Class,
     ids::{InvitationId, UserId},
     wire::{
         AcceptInvitation, AcceptedInvitation, Code, CreateInvitation, CreatedInvitation, Departments, DryRun,
@@ -14,7 +15,6 @@ use super::{DELETE, FORBIDDEN, GET, PATCH, POST, PUT};
 use crate::{
     http::{
         Answer, Body, Done, Id, Query, Refusal,
-        address::ClientAddress,
         credentials::{Anybody, Signed},
         table::Route,
     },
@@ -33,6 +33,7 @@ pub(super) fn routes() -> Vec<Route> {
     routes.push(
         Route::new(GET, "/access/explain", "explain_access", explain_access)
             .says("administration", "Whether somebody may do something, or might once, with every deciding rule.")
+            .weighs(Class::Admin, 1)
             .can_fail(&[Code::Forbidden, Code::NotFound, Code::HistoryNotKept]),
     );
     routes
@@ -42,9 +43,11 @@ fn policy() -> Vec<Route> {
     vec![
         Route::new(GET, "/admin/policy", "get_policy", get_policy)
             .says("administration", "The policy in force, with its document.")
+            .weighs(Class::Admin, 1)
             .can_fail(&[Code::Forbidden, Code::NotFound]),
         Route::new(PUT, "/admin/policy", "put_policy", put_policy)
             .says("administration", "Puts a document in force as the next version.")
+            .weighs(Class::Admin, 5)
             .can_fail(&[
                 Code::Forbidden,
                 Code::BeyondOwnRights,
@@ -54,15 +57,19 @@ fn policy() -> Vec<Route> {
             ]),
         Route::new(POST, "/admin/policy/dry-run", "dry_run_policy", dry_run_policy)
             .says("administration", "What a document would change for whom, were it in force; stores nothing.")
+            .weighs(Class::Heavy, 1)
             .can_fail(FORBIDDEN),
         Route::new(GET, "/admin/policy/versions", "list_policy_versions", list_policy_versions)
             .says("administration", "All versions of the policy, newest first: who, when and why.")
+            .weighs(Class::Admin, 1)
             .can_fail(LIST),
         Route::new(GET, "/admin/policy/versions/{id}", "get_policy_version", get_policy_version)
             .says("administration", "One version of the policy, with its document.")
+            .weighs(Class::Admin, 1)
             .can_fail(FORBIDDEN),
         Route::new(POST, "/admin/policy/versions/{id}/restore", "restore_policy", restore_policy)
             .says("administration", "Puts an old version's document in force as the next version.")
+            .weighs(Class::Admin, 5)
             .can_fail(CHANGE),
     ]
 }
@@ -71,18 +78,23 @@ fn members() -> Vec<Route> {
     vec![
         Route::new(GET, "/admin/members", "list_members", list_members)
             .says("administration", "Members by name, with what an administrator keeps of them.")
+            .weighs(Class::Admin, 1)
             .can_fail(LIST),
         Route::new(PATCH, "/admin/members/{id}", "update_member", update_member)
             .says("administration", "Changes a membership: role, department, projects, kind, whether it counts.")
+            .weighs(Class::Admin, 1)
             .can_fail(CHANGE),
         Route::new(GET, "/admin/roles", "list_roles", list_roles)
             .says("administration", "The roles of the policy in force.")
+            .weighs(Class::Admin, 1)
             .can_fail(FORBIDDEN),
         Route::new(GET, "/admin/departments", "list_departments", list_departments)
             .says("administration", "The company's departments.")
+            .weighs(Class::Admin, 1)
             .can_fail(FORBIDDEN),
         Route::new(GET, "/admin/projects", "list_projects", list_projects)
             .says("administration", "The company's projects.")
+            .weighs(Class::Admin, 1)
             .can_fail(FORBIDDEN),
     ]
 }
@@ -91,15 +103,19 @@ fn invitations() -> Vec<Route> {
     vec![
         Route::new(GET, "/admin/invitations", "list_invitations", list_invitations)
             .says("administration", "Invitations neither accepted nor withdrawn, newest first.")
+            .weighs(Class::Admin, 1)
             .can_fail(LIST),
         Route::new(POST, "/admin/invitations", "create_invitation", create_invitation)
             .says("administration", "Asks somebody into the company; the link is told this once, and no mail is sent.")
+            .weighs(Class::Admin, 1)
             .can_fail(&[Code::Forbidden, Code::BeyondOwnRights, Code::AlreadyMember]),
         Route::new(DELETE, "/admin/invitations/{id}", "revoke_invitation", revoke_invitation)
             .says("administration", "Withdraws an invitation.")
+            .weighs(Class::Admin, 1)
             .can_fail(FORBIDDEN),
         Route::new(POST, "/invitations/accept", "accept_invitation", accept_invitation)
             .says("session", "Accepts an invitation, with a new account or with that of the address; then sign in.")
+            .weighs(Class::SignIn, 1)
             .can_fail(&[Code::InvalidInvitation]),
     ]
 }
@@ -223,11 +239,10 @@ async fn revoke_invitation(
 
 async fn accept_invitation(
     State(app): State<App>,
-    _: Anybody,
-    address: ClientAddress,
+    Anybody(who): Anybody,
     Body(body): Body<AcceptInvitation>,
 ) -> Result<Answer<AcceptedInvitation>, Refusal> {
-    Ok(Answer::new(app.services().accept_invitation(body, address.0).await?))
+    Ok(Answer::new(app.services().accept_invitation(body, &who).await?))
 }
 
 async fn explain_access(

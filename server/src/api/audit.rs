@@ -1,6 +1,7 @@
 //! The audit log, for those who may export.
 
 use axum::extract::State;
+use postil::backend::bus::Class;
 use postil::wire::{AuditEntry, Code, ListAudit, Page};
 
 use super::GET;
@@ -13,6 +14,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new(GET, "/admin/audit", "list_audit", list_audit)
             .says("administration", "The audit log, newest first; reading it is an entry itself, once an hour.")
+            .weighs(Class::Heavy, 1)
             .can_fail(&[Code::Forbidden, Code::InvalidCursor]),
     ]
 }

@@ -5,13 +5,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, header};
+use postil::backend::bus::Class;
 use postil::wire::{Code, EmbedSession, ExchangeToken, InCompany, RealtimeTicket};
 
 use super::{GET, POST};
 use crate::{
     http::{
         Answer, Body, Query, Refusal,
-        address::ClientAddress,
         credentials::{Anybody, Signed},
         describe::{Auth, Operation},
         openapi,
@@ -25,26 +25,26 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new(POST, "/embed/token", "exchange_token", exchange_token)
             .says("embedding", "Exchanges a token that the host's backend signed for a session of the widget.")
+            .weighs(Class::Public, 1)
             .can_fail(&[Code::InvalidEmbedToken, Code::EmbedTokenReplayed]),
         Route::new(POST, "/realtime/ticket", "create_ticket", create_ticket)
             .says("realtime", "A way to open a socket where cookies do not reach: one use, half a minute.")
             .can_fail(super::FORBIDDEN),
-        Route::described_by(GET, "/realtime", "open_realtime", ws::realtime, Box::new(describe_realtime)).says(
-            "realtime",
-            "Opens the socket, by cookie from our own pages or by ticket; see the AsyncAPI document.",
-        ),
+        Route::described_by(GET, "/realtime", "open_realtime", ws::realtime, Box::new(describe_realtime))
+            .says("realtime", "Opens the socket, by cookie from our own pages or by ticket; see the AsyncAPI document.")
+            .weighs(Class::Read, 5),
         Route::described_by(GET, "/openapi.json", "get_openapi", get_openapi, Box::new(describe_document))
-            .says("meta", "This document."),
+            .says("meta", "This document.")
+            .weighs(Class::Public, 1),
     ]
 }
 
 async fn exchange_token(
     State(app): State<App>,
     Anybody(who): Anybody,
-    address: ClientAddress,
     Body(body): Body<ExchangeToken>,
 ) -> Result<Answer<EmbedSession>, Refusal> {
-    Ok(Answer::new(app.services().exchange_token(&body, address.0, who.correlation).await?))
+    Ok(Answer::new(app.services().exchange_token(&body, &who).await?))
 }
 
 async fn create_ticket(

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use postil::{
+    backend::bus::Class,
     backend::service::Sent,
     ids::MessageId,
     wire::{
@@ -17,31 +18,61 @@ use crate::{
 };
 
 /// What a send can be refused for, beside its form.
-const SEND: &[Code] =
-    &[Code::NotFound, Code::Forbidden, Code::ReplyTooDeep, Code::ReplyLinkConflict, Code::ParentDeleted];
+const SEND: &[Code] = &[
+    Code::NotFound,
+    Code::Forbidden,
+    Code::ReplyTooDeep,
+    Code::ReplyLinkConflict,
+    Code::ParentDeleted,
+    Code::DuplicateMessage,
+    Code::TooManyLinks,
+    Code::LinkFlood,
+    Code::TooManyMentions,
+    Code::MentionFlood,
+    Code::NewcomerLimit,
+    Code::SlowMode,
+];
+/// What an edit can be refused for, beside its form.
+const EDIT: &[Code] = &[
+    Code::Forbidden,
+    Code::EditWindowClosed,
+    Code::VersionConflict,
+    Code::MessageDeleted,
+    Code::DuplicateMessage,
+    Code::TooManyLinks,
+    Code::LinkFlood,
+    Code::TooManyMentions,
+    Code::MentionFlood,
+    Code::NewcomerLimit,
+];
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new(GET, "/messages", "list_messages", list_messages)
             .says("messages", "Threads of a conversation, or everything about a record, newest first.")
+            .weighs(Class::List, 1)
             .can_fail(&[Code::NotFound, Code::InvalidCursor]),
         Route::new(POST, "/messages", "send_message", send_message)
             .says("messages", "Sends a message: the beginning of a thread, or an answer when `parentId` is given.")
+            .weighs(Class::Send, 1)
             .can_fail(SEND),
         Route::new(GET, "/messages/{id}", "get_message", get_message).says("messages", "One message."),
         Route::new(GET, "/messages/{id}/html", "get_message_html", get_message_html)
             .says("messages", "The text of a message as an HTML fragment that is safe to show anywhere."),
         Route::new(PATCH, "/messages/{id}", "edit_message", edit_message)
             .says("messages", "Edits an own message within the company's edit window.")
-            .can_fail(&[Code::Forbidden, Code::EditWindowClosed, Code::VersionConflict, Code::MessageDeleted]),
+            .weighs(Class::Send, 1)
+            .can_fail(EDIT),
         Route::new(DELETE, "/messages/{id}", "delete_message", delete_message)
             .says("messages", "Turns a message into a tombstone; replies to it stay.")
             .can_fail(&[Code::Forbidden]),
         Route::new(GET, "/messages/{id}/thread", "list_thread", list_thread)
             .says("messages", "The thread that a message belongs to: its beginning, and replies in thread order.")
+            .weighs(Class::List, 1)
             .can_fail(&[Code::InvalidCursor]),
         Route::new(POST, "/messages/{id}/reply", "send_reply", send_reply)
             .says("messages", "Answers a message.")
+            .weighs(Class::Send, 1)
             .can_fail(SEND),
     ]
 }

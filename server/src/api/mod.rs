@@ -1,6 +1,7 @@
 //! The operations of the REST API, one file per chapter. Handlers read the request, call the use case of the same name
 //! and answer; what a use case decides is in `postil::backend::service`.
 
+mod abuse;
 mod admin;
 mod audit;
 mod conversations;
@@ -24,6 +25,7 @@ pub(crate) fn table() -> Vec<Route> {
         records::routes(),
         people::routes(),
         admin::routes(),
+        abuse::routes(),
         embedding::routes(),
         audit::routes(),
     ]

@@ -1,6 +1,7 @@
 //! Colleagues, who is there, and what a collapsed widget shows.
 
 use axum::extract::State;
+use postil::backend::bus::Class;
 use postil::wire::{
     Code, GetPresence, Heartbeat, HeartbeatAck, InCompany, Launcher, ListPeople, Page, Person, PresenceList,
 };
@@ -15,6 +16,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new(GET, "/people", "list_people", list_people)
             .says("people", "The members of the company whom the viewer may talk to, by name.")
+            .weighs(Class::List, 1)
             .can_fail(&[Code::InvalidCursor]),
         Route::new(GET, "/presence", "get_presence", get_presence)
             .says("people", "Who of these is online, away or offline.")

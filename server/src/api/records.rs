@@ -1,6 +1,7 @@
 //! Linked records: what the ERP tells about them, and what chips ask.
 
 use axum::extract::State;
+use postil::backend::bus::Class;
 use postil::wire::{InCompany, LinkedRecord, ResolveRecords, ResolvedRecords, UpsertRecord};
 
 use super::{GET, POST, PUT};
@@ -20,7 +21,8 @@ pub(super) fn routes() -> Vec<Route> {
             .says("records", "Tells what a record is now; what is not named is cleared.")
             .can_fail(super::FORBIDDEN),
         Route::new(POST, "/records/resolve", "resolve_records", resolve_records)
-            .says("records", "The records of a list that exist and may be seen; the rest is restricted."),
+            .says("records", "The records of a list that exist and may be seen; the rest is restricted.")
+            .weighs(Class::List, 1),
     ]
 }
 

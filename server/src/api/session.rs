@@ -2,13 +2,13 @@
 
 use axum::extract::State;
 use http::header;
+use postil::backend::bus::Class;
 use postil::wire::{Code, InCompany, Me, SignIn, SwitchCompany};
 
 use super::{DELETE, GET, POST};
 use crate::{
     http::{
         Answer, Body, Done, Query, Refusal,
-        address::ClientAddress,
         cookie::SessionCookie,
         credentials::{Anybody, Signed},
         table::Route,
@@ -20,6 +20,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new(POST, "/session", "sign_in", sign_in)
             .says("session", "Signs in with e-mail and password; the answer sets the session cookie.")
+            .weighs(Class::SignIn, 1)
             .can_fail(&[Code::InvalidCredentials]),
         Route::new(DELETE, "/session", "sign_out", sign_out)
             .says("session", "Ends the session, and with it its sockets."),
@@ -39,11 +40,10 @@ fn cookie(app: &App) -> SessionCookie {
 async fn sign_in(
     State(app): State<App>,
     Anybody(who): Anybody,
-    address: ClientAddress,
     Body(body): Body<SignIn>,
 ) -> Result<Answer<Me>, Refusal> {
     let later = |task| drop(app.lifecycle().work().spawn(task));
-    let (token, me) = app.services().sign_in(body, address.0, who.correlation, later).await?;
+    let (token, me) = app.services().sign_in(body, &who, later).await?;
     Ok(Answer::new(me).header(header::SET_COOKIE, cookie(&app).set(token.reveal())))
 }
 

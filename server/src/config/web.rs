@@ -6,6 +6,7 @@
 //! | `POSTIL_LISTEN` | `127.0.0.1:3000` | where to listen; TLS ends before us |
 //! | `POSTIL_SITE` | | the built browser bundle, `target/site` |
 //! | `POSTIL_PROXIES` | none | addresses of reverse proxies whose `X-Forwarded-For` is believed, separated by commas |
+//! | `POSTIL_LIMIT_FACTOR` | `1` | multiplies what one address and one company may do together, 1 to 1000; a person's own limits stay |
 //! | `POSTIL_DEMO` | `0` | serve the demo ERP: only on and for this machine |
 
 use std::{
@@ -15,6 +16,7 @@ use std::{
 };
 
 use http::Uri;
+use postil::limits;
 
 use super::Reader;
 
@@ -95,6 +97,8 @@ pub struct Web {
     pub site: PathBuf,
     /// Proxies that are believed about their peers.
     pub proxies: Vec<IpAddr>,
+    /// Multiplies what one address and one company may do together.
+    pub limit_factor: u32,
     /// Serve the demo ERP.
     pub demo: bool,
 }
@@ -107,6 +111,15 @@ fn proxies(reader: &mut Reader<'_>) -> Option<Vec<IpAddr>> {
         reader.complain("POSTIL_PROXIES is a list of IP addresses separated by commas");
     }
     proxies
+}
+
+fn limit_factor(reader: &mut Reader<'_>) -> Option<u32> {
+    let factor = reader.optional("POSTIL_LIMIT_FACTOR").map_or(Some(1), |text| text.parse().ok());
+    let factor = factor.filter(|factor| (1..=limits::LIMIT_FACTOR_MAX).contains(factor));
+    if factor.is_none() {
+        reader.complain(format!("POSTIL_LIMIT_FACTOR is a whole number from 1 to {}", limits::LIMIT_FACTOR_MAX));
+    }
+    factor
 }
 
 pub(super) fn embed_origins(reader: &mut Reader<'_>) -> Option<Vec<Origin>> {
@@ -132,14 +145,16 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Web> {
     }
     let site = reader.required("POSTIL_SITE", "the built browser bundle, `target/site` after `cargo xtask wasm`");
     let proxies = proxies(reader);
+    let limit_factor = limit_factor(reader);
     let demo = demo(reader);
     let (origin, listen, site, proxies) = (origin?, listen?, PathBuf::from(site?), proxies?);
+    let limit_factor = limit_factor?;
     if demo && !(origin.is_loopback() && listen.ip().is_loopback()) {
         // The demo signs anybody in as anybody: reachable from elsewhere it would be a hole, not a demo.
         reader.complain("POSTIL_DEMO lets anybody be anybody: it needs POSTIL_URL and POSTIL_LISTEN on this machine");
         return None;
     }
-    Some(Web { origin, listen, site, proxies, demo })
+    Some(Web { origin, listen, site, proxies, limit_factor, demo })
 }
 
 pub(super) fn origin(reader: &mut Reader<'_>) -> Option<Origin> {

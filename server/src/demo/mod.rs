@@ -21,9 +21,11 @@ use axum::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use postil::{
     backend::{
+        bus::Class,
         caller::{Credentials, Proof},
         crypto::token::Token,
         store::seed,
+        toll::Toll,
     },
     domain::RecordKey,
     ids::CorrelationId,
@@ -197,12 +199,10 @@ async fn read(
     let origin = beside(&app.config().web.origin);
     let token = token::mint(company, person, &origin, app.random(), app.services().now());
     let exchange = ExchangeToken { token, origin: origin.to_string() };
-    let session = app.services().exchange_token(&exchange, std::net::Ipv4Addr::LOCALHOST.into(), correlation).await?;
-    let who = Credentials {
-        proof: Token::parse(&session.session_token).map(Proof::Session),
-        company: Some(company.id),
-        correlation,
-    };
+    let toll = Toll::new(Class::Read, 1, "demo", None);
+    let who = Credentials { proof: None, company: Some(company.id), correlation, toll };
+    let session = app.services().exchange_token(&exchange, &who).await?;
+    let who = Credentials { proof: Token::parse(&session.session_token).map(Proof::Session), ..who };
     let record = app.services().get_record(&who, key).await;
     app.services().sign_out(&who).await?;
     match record {

@@ -1,21 +1,11 @@
-//! Where a request comes from: what sign-in attempts are counted by.
+//! Where a request comes from: one of the things by which requests are counted.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
-use http::{HeaderMap, HeaderName, request::Parts};
-
-use super::{
-    Refusal,
-    describe::{Describe, Operation},
-};
-use crate::state::App;
+use axum::extract::{ConnectInfo, Request};
+use http::{HeaderMap, HeaderName};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-
-/// The client's address.
-#[derive(Clone, Copy, Debug)]
-pub struct ClientAddress(pub IpAddr);
 
 /// The peer, or what a proxy that we trust says about its peer. Only the last entry was written by that proxy; the
 /// client can write any number before it.
@@ -27,22 +17,11 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
     last.and_then(|list| list.rsplit(',').next()).and_then(|address| address.trim().parse().ok()).unwrap_or(peer)
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for ClientAddress
-where
-    App: FromRef<S>,
-{
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-        // Only a test calls the router without a connection.
-        let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        Ok(Self(client(peer, &parts.headers, &App::from_ref(state).config().web.proxies)))
-    }
-}
-
-impl Describe for ClientAddress {
-    fn describe(_: &mut Operation<'_>) {}
+/// The client's address.
+pub(super) fn of(request: &Request, trusted: &[IpAddr]) -> IpAddr {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    // Only a test calls the router without a connection.
+    client(peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), request.headers(), trusted)
 }
 
 #[cfg(test)]

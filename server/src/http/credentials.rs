@@ -13,6 +13,7 @@ use postil::{
     backend::{
         caller::{Credentials, Proof},
         crypto::token::Token,
+        toll::Toll,
     },
     ids::{CompanyId, CorrelationId},
     wire::Code,
@@ -45,6 +46,11 @@ pub(super) fn correlation(parts: &Parts) -> CorrelationId {
     parts.extensions.get().copied().expect("the envelope lies around every route")
 }
 
+/// What the request weighs.
+fn toll(parts: &Parts) -> Toll {
+    parts.extensions.get().cloned().expect("the meter lies around every route")
+}
+
 /// Reads the credentials of a request.
 ///
 /// # Errors
@@ -52,7 +58,7 @@ pub(super) fn correlation(parts: &Parts) -> CorrelationId {
 pub fn read(parts: &Parts, ours: &Origin) -> Result<Credentials, Refusal> {
     let proof = proof(&parts.method, &parts.headers, ours)?;
     let company = company(&parts.headers, parts.uri.query().unwrap_or_default())?;
-    Ok(Credentials { proof, company, correlation: correlation(parts) })
+    Ok(Credentials { proof, company, correlation: correlation(parts), toll: toll(parts) })
 }
 
 fn proof(method: &Method, headers: &HeaderMap, ours: &Origin) -> Result<Option<Proof>, Refusal> {

@@ -3,11 +3,12 @@
 //! From outside to inside, a request passes:
 //! 1. [`envelope`]: correlation id, span and log line; refusals become problem documents or pages;
 //! 2. [`security`]: headers for browsers;
-//! 3. the panic catcher, inside of the two so that the answer to a panic has an id, a log line and the headers;
-//! 4. the time limit for a request to arrive and be answered;
-//! 5. the size limit of bodies;
-//! 6. the cross-origin check ([`origin`]);
-//! 7. the handler: credentials are read by an extractor and judged by the services, in the same round trip as the rest.
+//! 3. [`meter`]: what the request weighs; the headers that say what is left;
+//! 4. the panic catcher, inside of these so that the answer to a panic has an id, a log line and the headers;
+//! 5. the time limit for a request to arrive and be answered;
+//! 6. the size limit of bodies;
+//! 7. the cross-origin check ([`origin`]);
+//! 8. the handler: credentials are read by an extractor and judged by the services, in the same round trip as the rest.
 //!
 //! | module | holds |
 //! |---|---|
@@ -16,7 +17,7 @@
 //! | `input`, `answer`, [`credentials`] | extractors and answers |
 //! | `pages`, `documents`, [`site`] | HTML and files |
 
-pub mod address;
+mod address;
 mod answer;
 pub mod cookie;
 pub mod credentials;
@@ -25,6 +26,7 @@ pub mod documents;
 mod envelope;
 mod health;
 mod input;
+mod meter;
 pub mod openapi;
 pub mod origin;
 mod pages;
@@ -80,6 +82,7 @@ pub fn router(app: App) -> Router {
     let layers = ServiceBuilder::new()
         .layer(from_fn_with_state(app.clone(), envelope::envelope))
         .layer(from_fn_with_state(app.clone(), security::security_headers))
+        .layer(from_fn_with_state(app.clone(), meter::meter))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, patience))
         .layer(RequestBodyLimitLayer::new(limits::REQUEST_BODY_BYTES_MAX))

@@ -124,6 +124,7 @@ fn operation(route: &Route, schemas: &mut schemars::SchemaGenerator, alone: &mut
         "security": security(&described),
         "responses": answers(&described, alone),
     });
+    operation["x-limit"] = json!({ "class": info.class.name(), "weight": info.weight });
     if !parameters.is_empty() {
         operation["parameters"] = Value::Array(parameters);
     }
@@ -149,8 +150,7 @@ fn security(operation: &Operation<'_>) -> Value {
 /// the only one of their status.
 fn answers(operation: &Operation<'_>, alone: &mut BTreeSet<&'static str>) -> Value {
     let mut answers = Map::new();
-    let correlation = json!({ "X-Correlation-Id": reference("headers", "X-Correlation-Id") });
-    let mut success = json!({ "description": "Done.", "headers": correlation });
+    let mut success = json!({ "description": "Done.", "headers": answer_headers(None) });
     if let Some(schema) = &operation.response {
         success["content"] = json!({ "application/json": { "schema": schema } });
     }
@@ -175,7 +175,7 @@ fn answers(operation: &Operation<'_>, alone: &mut BTreeSet<&'static str>) -> Val
             continue;
         }
         let text: Vec<_> = codes.iter().map(|code| format!("`{}`: {}.", code.as_str(), code.title())).collect();
-        answers.insert(status.to_string(), refusal(&text.join(" ")));
+        answers.insert(status.to_string(), refusal(status, &text.join(" ")));
     }
     Value::Object(answers)
 }
@@ -205,20 +205,46 @@ fn headers() -> Value {
             "description": "The request's id, as in the logs. A client may send one of its own.",
             "schema": reference("schemas", "CorrelationId"),
         },
+        "RateLimit-Policy": {
+            "description": "The quota that this operation takes from (draft-ietf-httpapi-ratelimit-headers): `q` units in `w` \
+                seconds.",
+            "schema": { "type": "string", "examples": ["\"send\";q=30;w=15"] },
+        },
+        "RateLimit": {
+            "description": "What is left of the tightest quota that the caller may know of: `r` units; `t` seconds until it is \
+                whole again. Absent where nobody could count.",
+            "schema": { "type": "string", "examples": ["\"send\";r=29;t=1"] },
+        },
+        "Retry-After": {
+            "description": "Seconds after which to ask again.",
+            "schema": { "type": "integer", "minimum": 1 },
+        },
     })
 }
 
+/// The headers that every answer has, and those that say when to ask again.
+fn answer_headers(refused: Option<u16>) -> Value {
+    let mut names = vec!["X-Correlation-Id", "RateLimit-Policy", "RateLimit"];
+    if let Some(429 | 503) = refused {
+        names.push("Retry-After");
+    }
+    names.into_iter().map(|name| (name.to_owned(), reference("headers", name))).collect::<Map<_, _>>().into()
+}
+
 /// An answer that carries a problem.
-fn refusal(description: &str) -> Value {
+fn refusal(status: u16, description: &str) -> Value {
     let content = json!({ "application/problem+json": { "schema": reference("schemas", "Problem") } });
-    json!({ "description": description, "content": content })
+    json!({ "description": description, "headers": answer_headers(Some(status)), "content": content })
 }
 
 /// One for each code that is some operation's only one of its status.
 fn responses(alone: &BTreeSet<&'static str>) -> Value {
     let of = |code: &Code| {
         let help: Vec<_> = code.help().split_whitespace().collect();
-        (code.as_str().to_owned(), refusal(&format!("`{}`: {}. {}", code.as_str(), code.title(), help.join(" "))))
+        (
+            code.as_str().to_owned(),
+            refusal(code.status(), &format!("`{}`: {}. {}", code.as_str(), code.title(), help.join(" "))),
+        )
     };
     Code::ALL.iter().filter(|code| alone.contains(code.as_str())).map(of).collect::<Map<_, _>>().into()
 }

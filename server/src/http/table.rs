@@ -12,7 +12,7 @@ use axum::{
     routing::{MethodFilter, MethodRouter, on},
 };
 use http::Method;
-use postil::wire::Code;
+use postil::{backend::bus::Class, wire::Code};
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 
 use super::describe::{Auth, Documented, Operation};
@@ -43,6 +43,10 @@ pub struct RouteInfo {
     pub success: u16,
     /// What it can be refused for.
     pub problems: Vec<Code>,
+    /// Which quota it takes from.
+    pub class: Class,
+    /// How much.
+    pub weight: u32,
 }
 
 type Describer = Box<dyn Fn(&mut Operation<'_>) + Send + Sync>;
@@ -55,6 +59,8 @@ pub struct Route {
     summary: &'static str,
     tag: &'static str,
     problems: &'static [Code],
+    class: Class,
+    weight: u32,
     describer: Describer,
     handler: Box<dyn Fn() -> MethodRouter<App> + Send + Sync>,
 }
@@ -87,12 +93,14 @@ impl Route {
     {
         let filter = MethodFilter::try_from(method.clone()).expect("the table uses plain methods");
         Self {
-            method,
+            method: method.clone(),
             path: format!("{BASE}{path}"),
             operation,
             summary: "",
             tag: "",
             problems: &[],
+            class: if method == Method::GET { Class::Read } else { Class::Write },
+            weight: 1,
             describer,
             handler: Box::new(move || on(filter, handler.clone())),
         }
@@ -102,6 +110,13 @@ impl Route {
     #[must_use]
     pub const fn says(mut self, tag: &'static str, summary: &'static str) -> Self {
         (self.tag, self.summary) = (tag, summary);
+        self
+    }
+
+    /// Takes `weight` of the quota of `class`; without this, one of `read` or, unless it is a GET, of `write`.
+    #[must_use]
+    pub const fn weighs(mut self, class: Class, weight: u32) -> Self {
+        (self.class, self.weight) = (class, weight);
         self
     }
 
@@ -143,6 +158,8 @@ impl Route {
             has_body: operation.request.is_some(),
             success: operation.success,
             problems: operation.problems,
+            class: self.class,
+            weight: self.weight,
         }
     }
 }
@@ -201,6 +218,37 @@ mod tests {
             );
             assert!(!(route.has_body && route.method == Method::GET), "{}", route.operation);
         }
+    }
+
+    #[test]
+    fn every_weight_fits_its_quota_and_its_class() {
+        for route in routes() {
+            assert!((1..=route.class.own().burst).contains(&route.weight), "{}", route.operation);
+            let is_public = matches!(route.class, Class::SignIn | Class::Public);
+            assert_eq!(is_public, route.auth == Auth::Anonymous, "{}: nobody is known there", route.operation);
+            let is_admin = matches!(route.class, Class::Admin | Class::Heavy);
+            assert_eq!(is_admin, route.tag == "administration", "{}", route.operation);
+            let sends = ["send_message", "send_reply", "edit_message"].contains(&route.operation);
+            assert_eq!(route.class == Class::Send, sends, "{}", route.operation);
+        }
+    }
+
+    #[test]
+    fn the_guide_tells_the_limits_as_they_are() {
+        let guide = include_str!("../../../docs/api.md");
+        for class in Class::ALL {
+            let heavier: Vec<String> = routes()
+                .iter()
+                .filter(|route| route.class == class && route.weight > 1)
+                .map(|route| format!("{} {}", route.operation, route.weight))
+                .collect();
+            let heavier = if heavier.is_empty() { String::new() } else { format!(" {}", heavier.join(", ")) };
+            let (own, rate) = (class.own(), 60_000_000 / class.own().step_us);
+            let line = format!("| {} | {} | {rate} |{heavier} |", class.name(), own.burst);
+            assert!(guide.lines().any(|known| known == line), "docs/api.md lacks {line}");
+        }
+        let (company, address) = (postil::limits::COMPANY_SHARE, postil::limits::ADDRESS_SHARE);
+        assert!(guide.contains(&format!("A company may do {company} times, an address {address} times")));
     }
 
     #[test]

@@ -90,6 +90,8 @@ pub(super) struct Identified {
 }
 
 const FRAME_STEP: Duration = Duration::from_millis(1_000 / limits::SOCKET_FRAMES_PER_S as u64);
+/// People on a list that weigh as much as a frame: the longest list weighs eleven.
+const WATCHED_PER_FRAME: usize = limits::PRESENCE_USERS_MAX / 10;
 const TYPING: Duration = Duration::from_millis(limits::TYPING_INTERVAL_MS);
 
 impl Identified {
@@ -101,7 +103,12 @@ impl Identified {
             return Err(Refusal::new(Code::FrameFlood, CloseCode::TooMany));
         }
         self.full = Some(full);
-        match parse(text)? {
+        let frame = parse(text)?;
+        if let ClientFrame::PresenceWatch { user_ids } = &frame {
+            // Each watched person is looked up: a list weighs by its length, and takes effect on what follows.
+            self.full = Some(full + FRAME_STEP * u32::try_from(user_ids.len() / WATCHED_PER_FRAME).unwrap_or(u32::MAX));
+        }
+        match frame {
             ClientFrame::Hello { .. } => Err(Refusal::malformed("hello comes once")),
             // What is known already costs no lease.
             ClientFrame::Activity { active } if active == self.active => Ok(Act::Ping),
@@ -183,6 +190,16 @@ mod tests {
             now += Duration::from_millis(1_000 / u64::from(limits::SOCKET_FRAMES_PER_S));
             assert_eq!(state.frame(text, now), Ok(Act::Ping));
         }
+    }
+
+    #[test]
+    fn long_lists_weigh_more_than_short_frames() {
+        let many: Vec<String> =
+            (0..200u128).map(|n| format!("\"{}\"", UserId::from_uuid(Uuid::from_u128(n)))).collect();
+        let watch = format!(r#"{{"type":"presence.watch","userIds":[{}]}}"#, many.join(","));
+        let (mut state, now) = (Identified::default(), Instant::now());
+        let passed = (0..limits::SOCKET_FRAMES_BURST).take_while(|_| state.frame(&watch, now).is_ok()).count();
+        assert_eq!(passed, 4, "eleven frames' worth each");
     }
 
     #[test]

@@ -9,16 +9,12 @@ use std::sync::Arc;
 
 use axum::{
     Extension,
-    extract::{State, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
+    extract::{FromRef as _, State, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderMap, HeaderValue, header};
 use postil::{
-    backend::{
-        bus::{Bucket, Inbox, Rate},
-        crypto::token::Token,
-        service::Services,
-    },
+    backend::{bus::Inbox, crypto::token::Token, service::Services, toll::Toll},
     clock::IdSource,
     ids::{ConnectionId, CorrelationId},
     limits,
@@ -37,6 +33,7 @@ use crate::{
         cookie::{self, SessionCookie},
     },
     lifecycle::Lifecycle,
+    state::App,
 };
 
 /// The protocol that clients ask for, beside their ticket.
@@ -107,18 +104,6 @@ impl Realtime {
     }
 }
 
-impl Realtime {
-    /// Counts an opening as a request of that person: sockets that never say hello would otherwise be free.
-    async fn count(&self, guest: &Guest) -> Result<(), Refusal> {
-        let whom = format!("{}:{}", guest.company, guest.member.subject.user);
-        match self.hub.bus().take(Bucket::Request, &whom).await {
-            Rate::Pass => Ok(()),
-            Rate::Wait(pause) => Err(Refusal::new(Code::RateLimited).retry_after_s(Some(pause.as_secs() + 1))),
-            Rate::Closed => Err(Refusal::new(Code::Unavailable)),
-        }
-    }
-}
-
 /// The ticket among the protocols that the client asks for.
 fn ticket(headers: &HeaderMap) -> Option<String> {
     headers
@@ -135,11 +120,13 @@ fn ticket(headers: &HeaderMap) -> Option<String> {
 /// Before the upgrade: `unauthenticated`, `cross_origin`, `rate_limited`, `unavailable`; `malformed_body` when it is no
 /// WebSocket request.
 pub async fn realtime(
-    State(realtime): State<Realtime>,
+    State(app): State<App>,
+    Extension(toll): Extension<Toll>,
     Extension(correlation): Extension<CorrelationId>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
+    let realtime = Realtime::from_ref(&app);
     let Ok(upgrade) = upgrade else {
         return Err(Refusal::new(Code::MalformedBody).detail("this address speaks WebSocket"));
     };
@@ -147,7 +134,8 @@ pub async fn realtime(
         return Err(Refusal::new(Code::Unavailable));
     }
     let guest = realtime.admit(&headers, correlation).await?;
-    realtime.count(&guest).await?;
+    // Counted as requests of that person: sockets that never say hello would otherwise be free.
+    app.services().charge(&toll, guest.company, guest.member.subject.user).await?;
     let connection = ConnectionId::from_uuid(realtime.ids.uuid(realtime.hub.clock().now()));
     let work = realtime.hub.lifecycle().work().clone();
     let response = upgrade

@@ -1,5 +1,6 @@
 //! Every key and channel that Postil uses in Redis. Company keys carry the hash tag `{c:<company>}`, so that one company
-//! sits on one shard and its scripts and channels stay together.
+//! sits on one shard and its scripts and channels stay together. Rate buckets carry one tag for all: a request takes from its
+//! person's, its company's and its address's at once, and a script reaches one shard only.
 
 use crate::ids::CompanyId;
 
@@ -15,7 +16,11 @@ pub(super) enum Key {
     /// Who is online, by since when (sorted set).
     Online(CompanyId),
     /// A rate bucket: its name and the digest of whom it is about.
-    Rate(&'static str, [u8; 16]),
+    Rate((&'static str, &'static str), [u8; 16]),
+    /// What says that something was paid for.
+    Receipt([u8; 16]),
+    /// Who was here.
+    Familiar([u8; 16]),
 }
 
 impl Key {
@@ -26,7 +31,11 @@ impl Key {
             Self::Leases(company) => format!("{prefix}{{c:{company}}}:p:"),
             Self::Due(company) => format!("{prefix}{{c:{company}}}:due"),
             Self::Online(company) => format!("{prefix}{{c:{company}}}:online"),
-            Self::Rate(bucket, whom) => format!("{prefix}{{r:{:032x}}}:{bucket}", u128::from_be_bytes(whom)),
+            Self::Rate((what, whose), whom) => {
+                format!("{prefix}{{rate}}:{what}:{whose}:{:032x}", u128::from_be_bytes(whom))
+            }
+            Self::Receipt(what) => format!("{prefix}{{rate}}:receipt:{:032x}", u128::from_be_bytes(what)),
+            Self::Familiar(whom) => format!("{prefix}{{rate}}:familiar:{:032x}", u128::from_be_bytes(whom)),
         }
     }
 }

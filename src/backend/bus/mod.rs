@@ -10,6 +10,7 @@
 mod key;
 mod link;
 mod presence;
+mod quota;
 mod rate;
 mod signal;
 #[cfg(test)]
@@ -30,7 +31,8 @@ use tokio::sync::{Notify, mpsc, watch};
 pub use self::{
     link::Driver,
     presence::{Beat, Online},
-    rate::{Bucket, Rate},
+    quota::{Bucket, Class, Quota},
+    rate::{Draw, Rate, Receipt, Standing},
     signal::{PresenceChange, Signal},
 };
 use self::{rate::Fallback, signal::Envelope};
@@ -63,6 +65,8 @@ pub struct BusConfig {
     pub url: Option<String>,
     /// Begins every key and channel. Tests and installations that share a Redis have different ones.
     pub prefix: String,
+    /// Multiplies what one address and one company may do together; 1 is what [`crate::limits`] says.
+    pub limit_factor: u32,
 }
 
 /// What reaches this node.
@@ -134,6 +138,7 @@ struct Shared {
     wanted: Mutex<HashMap<CompanyId, usize>>,
     wanted_changed: Notify,
     fallback: Fallback,
+    factor: u32,
 }
 
 /// The bus of this process. Clones share everything.
@@ -185,6 +190,7 @@ impl Bus {
             wanted: Mutex::default(),
             wanted_changed: Notify::new(),
             fallback: Fallback::default(),
+            factor: config.limit_factor.max(1),
         }));
         let driver = Driver::new(bus.clone(), client, to_send);
         Ok((bus, driver, Inbox { signals, dirty }))

@@ -13,7 +13,8 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    Beat, Bucket, Bus, BusConfig, BusState, Delivery, Inbound, Inbox, PresenceChange, Rate, Signal, Subscription,
+    Beat, Bucket, Bus, BusConfig, BusState, Class, Delivery, Draw, Inbound, Inbox, PresenceChange, Quota, Rate,
+    Receipt, Signal, Subscription,
 };
 use crate::{
     backend::{
@@ -25,6 +26,7 @@ use crate::{
     limits,
 };
 
+const SEND: Bucket = Bucket::Person(Class::Send);
 const COMPANY: CompanyId = CompanyId::from_uuid(Uuid::from_u128(1));
 
 /// A Redis that dies with the test.
@@ -92,7 +94,7 @@ struct Node {
 
 impl Node {
     fn join(redis: &Redis, prefix: &str) -> Self {
-        let config = BusConfig { url: Some(redis.url()), prefix: prefix.to_owned() };
+        let config = BusConfig { url: Some(redis.url()), prefix: prefix.to_owned(), limit_factor: 1 };
         let (bus, driver, inbox) = Bus::new(config, &Machine).unwrap();
         let mut tasks = JoinSet::new();
         tasks.spawn(driver.run());
@@ -191,7 +193,7 @@ async fn the_process_starts_without_redis_and_takes_it_up_when_it_comes() {
     let (mut a, mut b) = (Node::join(&redis, "t:"), Node::join(&redis, "t:"));
     let begin = Instant::now();
     assert!(a.bus.presence_read(COMPANY, &[user(1)]).await.is_err());
-    assert_eq!(a.bus.take(Bucket::Send, "anna").await, Rate::Pass, "counted in process");
+    assert!(a.bus.take(SEND, "anna").await.passes(), "counted in process");
     assert_eq!(a.bus.take(Bucket::SignInAccount, "anna").await, Rate::Closed, "no free guesses");
     a.bus.signal(COMPANY, event(1), None);
     assert!(begin.elapsed() < Duration::from_millis(100), "nobody waits for what is known to be away");
@@ -201,7 +203,7 @@ async fn the_process_starts_without_redis_and_takes_it_up_when_it_comes() {
     a.is(BusState::Up).await;
     b.is(BusState::Up).await;
     reaches(&a, &mut b, event(2)).await;
-    assert_eq!(a.bus.take(Bucket::SignInAccount, "anna").await, Rate::Pass);
+    assert!(a.bus.take(Bucket::SignInAccount, "anna").await.passes());
 
     redis.kill();
     a.is(BusState::Down).await;
@@ -307,11 +309,83 @@ async fn nodes_share_their_rate_buckets() {
     for turn in 0..limits::SIGN_IN_PER_MINUTE + 2 {
         let bus = if turn % 2 == 0 { &a.bus } else { &b.bus };
         match bus.take(Bucket::SignInAccount, "anna@example.com").await {
-            Rate::Pass => passed += 1,
-            Rate::Wait(wait) => assert!(wait <= Duration::from_secs(6), "{wait:?}"),
+            Rate::Pass(_) => passed += 1,
+            Rate::Wait(told) => assert!(told.after <= Duration::from_secs(6), "{told:?}"),
             Rate::Closed => panic!("redis is there"),
         }
     }
     assert_eq!(passed, limits::SIGN_IN_PER_MINUTE);
-    assert_eq!(a.bus.take(Bucket::SignInAccount, "ben@example.com").await, Rate::Pass);
+    assert!(a.bus.take(Bucket::SignInAccount, "ben@example.com").await.passes());
+}
+
+#[tokio::test]
+async fn a_refused_request_takes_from_none_of_its_buckets_and_a_receipt_pays_once() {
+    let redis = Redis::running().await;
+    let node = Node::join(&redis, "t:");
+    node.is(BusState::Up).await;
+    let bus = &node.bus;
+    let few = Draw::of(Bucket::Address(Class::Send), "here", Quota::within(1, 600), 1);
+    let both = [bus.draw(SEND, "anna", 1), few];
+    assert!(bus.take_all(&both, Some(Receipt::of("first"))).await.passes());
+    for _ in 0..limits::SEND_BURST {
+        let Rate::Wait(told) = bus.take_all(&both, Some(Receipt::of("other"))).await else { panic!("nothing is left") };
+        assert_eq!((told.bucket, told.left), (Bucket::Address(Class::Send), 0));
+        assert_eq!(bus.take_all(&both, Some(Receipt::of("first"))).await, Rate::Pass(Vec::new()), "paid before");
+    }
+    let Rate::Pass(told) = bus.take(SEND, "anna").await else { panic!("nothing was taken from her") };
+    assert!(told[0].left >= limits::SEND_BURST - 2, "{told:?}");
+    bus.give_back(&[few]).await;
+    assert!(bus.take_all(&[few], None).await.passes(), "what was given back can be taken again");
+    assert!(!bus.is_familiar("anna@here").await);
+    bus.grow_familiar("anna@here").await;
+    assert!(bus.is_familiar("anna@here").await && !bus.is_familiar("anna@there").await);
+}
+
+/// A clock of the test's own for the script; and buckets that Redis keeps for as long as the test takes.
+fn script_at(now_us: u64) -> redis::Script {
+    let clock = format!("{{{}, {}}}", now_us / 1_000_000, now_us % 1_000_000);
+    let kept = "'PX', 600000)";
+    let source = super::rate::SOURCE.replacen("redis.call('TIME')", &clock, 1);
+    let source = source.replacen("'PX', math.ceil((fulls[i] - now) / 1000))", kept, 1);
+    assert!(source.contains(&clock) && source.contains(kept), "the script has changed, and this with it");
+    redis::Script::new(&source)
+}
+
+#[tokio::test]
+async fn the_script_and_the_buckets_in_process_agree() {
+    use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
+    let redis = Redis::running().await;
+    let client = redis::Client::open(redis.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let step = (0..3_000_000_u64, prop::collection::vec((0..3_usize, 1..4_u32), 1..4));
+    let worlds = (prop::collection::vec((1..9_u32, 1..2_000_000_u64), 3), prop::collection::vec(step, 1..40));
+    let mut runner = TestRunner::deterministic();
+    let (mut passed, mut refused) = (0, 0);
+    for world in 0..20 {
+        let (quotas, steps) = worlds.new_tree(&mut runner).unwrap().current();
+        let local = super::rate::Fallback::default();
+        let mut now = 1_700_000_000_000_000;
+        for (pause, mut wanted) in steps {
+            now += pause;
+            wanted.sort_unstable();
+            wanted.dedup_by_key(|(bucket, _)| *bucket);
+            let draws: Vec<Draw> = wanted
+                .iter()
+                .map(|(n, units)| {
+                    let (burst, step_us) = quotas[*n];
+                    Draw::of(SEND, &format!("{world}:{n}"), Quota { burst, step_us }, *units)
+                })
+                .collect();
+            let script = script_at(now);
+            let mut call = script.prepare_invoke();
+            for (n, units) in &wanted {
+                call.key(format!("{world}:{n}")).arg(quotas[*n].1).arg(quotas[*n].0).arg(*units);
+            }
+            let answer: Vec<u64> = call.invoke_async(&mut connection).await.unwrap();
+            let (there, here) = (super::rate::read(&draws, &answer), local.take_at(now, &draws, None));
+            assert_eq!(there, here, "{now}: {draws:?}");
+            if here.passes() { passed += 1 } else { refused += 1 }
+        }
+    }
+    assert!(passed > 50 && refused > 50, "{passed} passed, {refused} did not: the worlds are too easy or too hard");
 }

@@ -3,6 +3,8 @@
 //! ChaCha20-Poly1305 under a key derived for one purpose and company. The nonce is derived from the content (SIV style):
 //! the same position always has the same cursor, so one frame's bytes serve all sockets, and no counter is to be kept.
 
+use core::fmt::Write as _;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chacha20poly1305::{
     ChaCha20Poly1305, KeyInit,
@@ -71,6 +73,17 @@ impl Sealer {
     #[must_use]
     pub fn audit_key(&self) -> AuditKey {
         AuditKey::new(mac(&self.secret, &[b"postil/audit/ed25519/1"]))
+    }
+
+    /// What stands for a network address in a company's papers: the same for the same, another in another company, and
+    /// nothing to find the address by without the secret (all of IPv4 can be tried against a bare hash).
+    #[must_use]
+    pub fn pseudonym(&self, company: CompanyId, network: &str) -> String {
+        let digest = mac(&self.secret, &[b"postil/address/1", company.uuid().as_bytes(), network.as_bytes()]);
+        digest[..8].iter().fold("adr_".to_owned(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
     }
 
     /// Seals `content` for `purpose` and `company`.

@@ -17,10 +17,11 @@ use super::{ServiceError, Services, page_limit, unlinked};
 use crate::{
     access::Action,
     backend::{
-        bus::{Bucket, Rate},
+        bus::Bucket,
         caller::{Caller, Credentials},
         crypto::token::TokenHash,
         store::{AuditQuery, StoreError},
+        toll::Toll,
     },
     ids::{CompanyId, CorrelationId, UserId},
     limits,
@@ -53,10 +54,11 @@ impl Services {
     /// The refusal of `action` on `target`, which the caller sees: told to the audit log, a bounded number of times a minute.
     pub(super) async fn forbidden(&self, caller: &Caller, action: Action, target: impl Display) -> ServiceError {
         let whom = format!("{}:{}", caller.company(), caller.user());
-        if self.bus().take(Bucket::Refusal, &whom).await == Rate::Pass
-            && let Err(error) = self.note_refusal(caller, action, &target.to_string()).await
-        {
-            failed("a refusal", &error);
+        if self.bus().take(Bucket::Refusal, &whom).await.passes() {
+            match self.note_refusal(caller, action, &target.to_string()).await {
+                Ok(()) => caller.toll().into_iter().for_each(Toll::is_in_the_audit_log),
+                Err(error) => failed("a refusal", &error),
+            }
         }
         ServiceError::code(Code::Forbidden)
     }
@@ -70,13 +72,35 @@ impl Services {
     }
 
     /// Tells the companies of a known account that its password was not given.
-    pub(super) fn note_refused_sign_in(&self, user: UserId, correlation: CorrelationId) -> Later {
-        let services = self.clone();
+    pub(super) fn note_refused_sign_in(&self, user: UserId, who: &Credentials) -> Later {
+        let (services, correlation, network) = (self.clone(), who.correlation, who.toll.network());
         Box::pin(async move {
             if let Err(error) = services.store().sign_in_refused(user, services.now(), correlation).await {
                 failed("a refused sign-in", &error);
             }
+            // The log says that it happened; the trail, how often and that it was from one place or from many.
+            if let Err(error) = services.note_sign_in(user, network.as_deref(), Code::InvalidCredentials).await {
+                failed("the place of a refused sign-in", &error);
+            }
         })
+    }
+
+    /// Notes for the companies of `account`, if there is such, that somebody tries too fast; some times a minute, because each costs
+    /// a look-up.
+    pub(super) async fn note_limited_sign_in(&self, account: &str, who: &Credentials) -> Option<Later> {
+        if !self.bus().take(Bucket::Refusal, account).await.passes() {
+            return None;
+        }
+        let (services, account, network) = (self.clone(), account.to_owned(), who.toll.network());
+        Some(Box::pin(async move {
+            let noted = async {
+                let Some((user, _)) = services.store().account_get(&account).await? else { return Ok(()) };
+                services.note_sign_in(user, network.as_deref(), Code::RateLimited).await
+            };
+            if let Err(error) = noted.await {
+                failed("sign-ins that were too fast", &error);
+            }
+        }))
     }
 
     /// Tells of a key's first use on a day (UTC).

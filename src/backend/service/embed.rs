@@ -1,15 +1,13 @@
 //! Embedding: an ERP's backend signs who is using its page; the widget exchanges that for a session.
 
-use std::net::IpAddr;
-
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::{Deserialize, Serialize};
 
 use super::{ServiceError, Services};
 use crate::{
-    backend::{bus::Bucket, crypto::seal::Purpose},
+    backend::{bus::Bucket, caller::Credentials, crypto::seal::Purpose},
     clock::Timestamp,
-    ids::{CompanyId, CorrelationId},
+    ids::CompanyId,
     limits,
     wire::{Code, EmbedSession, ExchangeToken, SessionKind},
 };
@@ -100,11 +98,12 @@ impl Services {
     pub async fn exchange_token(
         &self,
         request: &ExchangeToken,
-        address: IpAddr,
-        correlation: CorrelationId,
+        who: &Credentials,
     ) -> Result<EmbedSession, ServiceError> {
         let invalid = |detail: &str| ServiceError::detail(Code::InvalidEmbedToken, detail);
-        self.limit(Bucket::EmbedAddress, &address.to_string()).await?;
+        let network = who.toll.network().unwrap_or_default();
+        self.take(&who.toll, &[self.bus().draw(Bucket::EmbedAddress, &network, 1)], None).await?;
+        let correlation = who.correlation;
         if request.token.len() > limits::EMBED_TOKEN_BYTES_MAX || request.origin.len() > 255 {
             return Err(invalid("the token or the origin is too long"));
         }

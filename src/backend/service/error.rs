@@ -54,6 +54,18 @@ impl ServiceError {
         }
     }
 
+    /// Refused until that many seconds have passed, which is said in words, too.
+    #[must_use]
+    pub fn again_in(code: Code, retry_after_s: u64) -> Self {
+        Self::Refused {
+            code,
+            detail: Some(format!("{}: again in {retry_after_s} s", code.title())),
+            errors: Vec::new(),
+            legal_parent_id: None,
+            retry_after_s: Some(retry_after_s),
+        }
+    }
+
     /// Too many requests; again after that many seconds.
     #[must_use]
     pub const fn rate_limited(retry_after_s: u64) -> Self {

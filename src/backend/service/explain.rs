@@ -89,7 +89,12 @@ fn target(query: &Explain) -> Result<Option<Target>, ServiceError> {
         [query.message_id.is_some(), query.conversation_id.is_some(), record.is_some()].into_iter().filter(|is| *is);
     match named.count() {
         0 => Ok(None),
-        1 => Ok(Some(Target { conversation: query.conversation_id, message: query.message_id, record })),
+        1 => Ok(Some(Target {
+            conversation: query.conversation_id,
+            message: query.message_id,
+            record,
+            ..Target::default()
+        })),
         _ => {
             Err(ServiceError::field(Code::InvalidQuery, "messageId", "conversationId and linkedId exclude each other"))
         }

@@ -1,15 +1,13 @@
 //! Asking people into a company. No mail is sent yet: the answer carries the link, and whoever asked hands it on. So an
 //! address is as good as the way that the link took; `docs/administration.md` says what follows from that.
 
-use std::net::IpAddr;
-
 use serde::{Deserialize, Serialize};
 
 use super::{ServiceError, Services, member::assignable, page_limit, policy::guarded};
 use crate::{
     access::Action,
     backend::{
-        bus::Bucket,
+        bus::{Bucket, Class},
         caller::Credentials,
         crypto::{password, token::Token},
         store::admin::NewInvitation,
@@ -123,9 +121,10 @@ impl Services {
     pub async fn accept_invitation(
         &self,
         request: AcceptInvitation,
-        address: IpAddr,
+        who: &Credentials,
     ) -> Result<AcceptedInvitation, ServiceError> {
-        self.limit(Bucket::SignInAddress, &address.to_string()).await?;
+        let network = who.toll.network().unwrap_or_default();
+        self.take(&who.toll, &[self.bus().draw(Bucket::Address(Class::SignIn), &network, 1)], None).await?;
         if request.password.chars().count() < limits::PASSWORD_CHARS_MIN
             || request.password.len() > limits::PASSWORD_BYTES_MAX
         {
@@ -140,28 +139,22 @@ impl Services {
         let token = Token::parse(&request.token).ok_or_else(wrong)?;
         let hash = token.hash();
         // Guessing the account's password through a link counts like guessing it at the door.
-        self.limit(
-            Bucket::SignInAccount,
-            &format!("{:016x}", u64::from_be_bytes(*hash.first_chunk::<8>().unwrap_or(&[0; 8]))),
-        )
-        .await?;
+        let link = format!("{:016x}", u64::from_be_bytes(*hash.first_chunk::<8>().unwrap_or(&[0; 8])));
+        self.take(&who.toll, &[self.bus().draw(Bucket::SignInAccount, &link, 1)], None).await?;
         let found = self.store().invitation_find(hash, self.now()).await?;
         let (password, ids) = (request.password, std::sync::Arc::clone(self.ids()));
         let account = found.as_ref().and_then(|found| found.account.clone());
         // One hash of the same cost, whatever there is to check or to make.
         let makes = found.is_some() && account.is_none();
-        let permit = self.inner.passwords.acquire().await.map_err(|_| ServiceError::code(Code::Unavailable))?;
         let known = account.as_ref().and_then(|(_, hash)| hash.clone());
-        let (fits, made) = tokio::task::spawn_blocking(move || {
+        let work = move || {
             if makes {
                 (false, Some(password::hash(&password, ids.as_ref())))
             } else {
                 (password::verify(&password, known.as_deref()), None)
             }
-        })
-        .await
-        .map_err(|_| ServiceError::code(Code::Internal))?;
-        drop(permit);
+        };
+        let (fits, made) = self.inner.passwords.work(work).await?;
         let user = match (account, &made) {
             (Some((user, _)), None) if fits => user,
             (None, Some(_)) => UserId::from_uuid(self.uuid()),

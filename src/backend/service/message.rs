@@ -3,11 +3,10 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{ServiceError, Services, page_limit};
+use super::{ServiceError, Services, page_limit, spam::Content};
 use crate::{
     access::Action,
     backend::{
-        bus::Bucket,
         caller::{Caller, Credentials},
         crypto::token::sha256,
         html, markdown,
@@ -103,6 +102,7 @@ impl Services {
             conversation: request.conversation_id,
             message: request.parent_id,
             record: request.record.clone(),
+            terms: true,
         };
         let (caller, facts) = self.open_for(credentials, &target).await?;
         let intent = Intent {
@@ -111,7 +111,7 @@ impl Services {
             record: request.record.as_ref(),
             body: request.body.as_str(),
         };
-        self.send(&caller, &facts, key, &intent, &request.body).await
+        self.send(credentials, &caller, &facts, key, &intent, &request.body).await
     }
 
     /// Answers a message.
@@ -125,7 +125,7 @@ impl Services {
         parent: MessageId,
         request: &SendReply,
     ) -> Result<Sent, ServiceError> {
-        let target = Target { conversation: None, message: Some(parent), record: request.record.clone() };
+        let target = Target { conversation: None, message: Some(parent), record: request.record.clone(), terms: true };
         let (caller, facts) = self.open_for(credentials, &target).await?;
         let intent = Intent {
             conversation: None,
@@ -133,18 +133,18 @@ impl Services {
             record: request.record.as_ref(),
             body: request.body.as_str(),
         };
-        self.send(&caller, &facts, key, &intent, &request.body).await
+        self.send(credentials, &caller, &facts, key, &intent, &request.body).await
     }
 
     async fn send(
         &self,
+        who: &Credentials,
         caller: &Caller,
         facts: &Facts,
         key: &IdempotencyKey,
         intent: &Intent<'_>,
         body: &MessageBody,
     ) -> Result<Sent, ServiceError> {
-        self.limit(Bucket::Send, &format!("{}:{}", caller.company(), caller.user())).await?;
         let action = if intent.parent.is_some() { Action::MessageReply } else { Action::MessageCreate };
         let conversation = match &facts.conversation {
             // The conversation itself must be writable, too, not only the record that the message names: else whoever may only
@@ -158,6 +158,15 @@ impl Services {
         };
         let request_hash = sha256(&serde_json::to_vec(intent).map_err(|_| ServiceError::code(Code::Internal))?);
         let document = markdown::parse(body.as_str());
+        if let Some(terms) = &facts.terms {
+            let moderates = facts
+                .conversation
+                .as_ref()
+                .is_some_and(|conversation| caller.may(Action::AdminModerate, &conversation.resource));
+            let slow = if moderates { None } else { Some(conversation) };
+            let content = Content { slow, body: body.as_str(), text: &document, intent: key.as_str() };
+            self.count_content(who, caller, terms, &content).await?;
+        }
         // Naming the conversation's record again is no link of one's own, unless what is answered has another: that is a
         // conflict, which the store tells. Without a name, the parent's link is inherited there.
         let own = facts.conversation.as_ref().and_then(|conversation| conversation.resource.key());
@@ -239,13 +248,20 @@ impl Services {
         id: MessageId,
         request: &EditMessage,
     ) -> Result<Message, ServiceError> {
-        let (caller, facts) = self.open_for(credentials, &Target { message: Some(id), ..Target::default() }).await?;
+        let target = Target { message: Some(id), terms: true, ..Target::default() };
+        let (caller, facts) = self.open_for(credentials, &target).await?;
         let message = facts.message.as_ref().ok_or_else(|| ServiceError::code(Code::NotFound))?;
         let own = message.author_id == caller.user();
         let Some(permit) = caller.permit(Action::MessageEdit, &facts.resource, id).filter(|_| own) else {
             return Err(self.forbidden(&caller, Action::MessageEdit, id).await);
         };
         let document = markdown::parse(request.body.as_str());
+        if let Some(terms) = &facts.terms {
+            // What may not be sent may not be put in the place of something harmless either.
+            let intent = format!("{id}:{}", request.version);
+            let content = Content { slow: None, body: request.body.as_str(), text: &document, intent: &intent };
+            self.count_content(credentials, &caller, terms, &content).await?;
+        }
         match self.store().message_edit(&caller, permit, request.version, &request.body, &document, self.now()).await? {
             EditOutcome::Updated(committed) => Ok(self.announce_message(committed)),
             EditOutcome::NotFound => Err(ServiceError::code(Code::NotFound)),

@@ -4,6 +4,7 @@
 //! Every use case begins with [`Services::open`]: who asks, as the database knows it now, and the facts that its verdict needs,
 //! in one round trip. There is no other way to a [`Caller`], and without one there is no way to the data.
 
+mod abuse;
 mod audit;
 mod conversation;
 mod embed;
@@ -13,10 +14,12 @@ mod invitation;
 mod live;
 mod member;
 mod message;
+mod passwords;
 mod people;
 mod policy;
 mod record;
 mod session;
+mod spam;
 
 use std::sync::Arc;
 
@@ -31,13 +34,14 @@ pub use self::{
 use crate::{
     access::Resource,
     backend::{
-        bus::{Bucket, Bus, Rate},
+        bus::{Bucket, Bus, Class, Draw, Rate, Receipt, Standing},
         caller::{Caller, Credentials, Proof, Session},
         crypto::{Sealer, seal::Purpose},
         store::{Change, Committed, Facts, LogEvent, Store, Target},
+        toll::Toll,
     },
     clock::{Clock, IdSource, Timestamp},
-    ids::CompanyId,
+    ids::{CompanyId, UserId},
     limits,
     wire::{Code, Message},
 };
@@ -56,7 +60,8 @@ struct Inner {
     ids: Arc<dyn IdSource>,
     /// Where Postil itself is reached: the origin that embed tokens may name besides the company's own list.
     origin: String,
-    passwords: Arc<tokio::sync::Semaphore>,
+    passwords: passwords::Passwords,
+    trail: abuse::Trail,
     keys: audit::KeysUsed,
 }
 
@@ -77,10 +82,21 @@ impl Services {
         ids: Arc<dyn IdSource>,
         origin: String,
     ) -> Self {
-        // A hash takes 19 MiB and tens of milliseconds: two at a time leave room for everyone who is signed in already.
-        let passwords = Arc::new(tokio::sync::Semaphore::new(2));
+        let passwords = passwords::Passwords::default();
         let keys = audit::KeysUsed::default();
-        Self { inner: Arc::new(Inner { store, bus, sealer, clock, ids, origin, passwords, keys }) }
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                bus,
+                sealer,
+                clock,
+                ids,
+                origin,
+                passwords,
+                trail: abuse::Trail::default(),
+                keys,
+            }),
+        }
     }
 
     /// The database.
@@ -169,7 +185,7 @@ impl Services {
             }
         };
         let opened = opened.ok_or_else(|| ServiceError::code(Code::Unauthenticated))?;
-        self.limit(Bucket::Request, &format!("{}:{}", opened.caller.company(), opened.caller.user())).await?;
+        self.charge(&credentials.toll, opened.caller.company(), opened.caller.user()).await?;
         // A request about another company than the session's comes from a page that has not noticed the switch: answering it
         // with this company's data would show the wrong company under the right heading.
         if credentials.company.is_some_and(|company| company != opened.caller.company()) {
@@ -178,7 +194,10 @@ impl Services {
         if let Some(Proof::ApiKey(key)) = &credentials.proof {
             self.note_key_use(key.hash(), credentials.correlation).await;
         }
-        Ok((opened.caller, opened.facts))
+        if let Some(conversation) = opened.facts.as_ref().and_then(|facts| facts.conversation.as_ref()) {
+            credentials.toll.is_about(conversation.id);
+        }
+        Ok((opened.caller.part_of(&credentials.toll), opened.facts))
     }
 
     /// Tells the world what was committed. Never fails: the log is the truth, and every node reads its tail.
@@ -193,14 +212,50 @@ impl Services {
         message
     }
 
-    /// Counts one more of `bucket` for `whom`.
+    /// Counts a request of somebody known: by person, company and address, all or none.
     ///
     /// # Errors
-    /// [`Code::RateLimited`]; [`Code::Unavailable`] when nobody can count and the bucket then lets nothing pass.
-    pub(super) async fn limit(&self, bucket: Bucket, whom: &str) -> Result<(), ServiceError> {
-        match self.inner.bus.take(bucket, whom).await {
-            Rate::Pass => Ok(()),
-            Rate::Wait(pause) => Err(ServiceError::rate_limited(pause.as_secs() + 1)),
+    /// [`Code::RateLimited`].
+    pub async fn charge(&self, toll: &Toll, company: CompanyId, user: UserId) -> Result<(), ServiceError> {
+        toll.is_paid_by(company, user);
+        let (class, units) = (toll.class(), toll.units());
+        let mut draws = vec![
+            self.bus().draw(Bucket::Person(class), &format!("{company}:{user}"), units),
+            self.bus().draw(Bucket::Company(class), &company.to_string(), units),
+        ];
+        draws.extend(toll.network().map(|network| self.bus().draw(Bucket::Address(class), &network, units)));
+        self.take(toll, &draws, None).await
+    }
+
+    /// Counts a request of which nobody paid: it was refused before it was asked whose it is, or is anybody's.
+    ///
+    /// # Errors
+    /// [`Code::RateLimited`].
+    pub async fn charge_address(&self, toll: &Toll) -> Result<(), ServiceError> {
+        let network = toll.network().unwrap_or_default();
+        self.take(toll, &[self.bus().draw(Bucket::Address(Class::Public), &network, 1)], None).await
+    }
+
+    /// Takes all of `draws`, or none, and tells the client of the tightest that it may know of.
+    ///
+    /// # Errors
+    /// [`Code::RateLimited`]; [`Code::Unavailable`] when nobody can count and a bucket then lets nothing pass.
+    pub(super) async fn take(&self, toll: &Toll, draws: &[Draw], receipt: Option<Receipt>) -> Result<(), ServiceError> {
+        match self.inner.bus.take_all(draws, receipt).await {
+            Rate::Pass(standings) => {
+                // The smallest share that is left; of equal ones, the first.
+                let share =
+                    |standing: &Standing| u64::from(standing.left) * 1_000_000 / u64::from(standing.quota.burst);
+                let told = standings.into_iter().filter(|standing| standing.bucket.is_told());
+                if let Some(tightest) = told.min_by_key(share) {
+                    toll.tell(tightest);
+                }
+                Ok(())
+            }
+            Rate::Wait(standing) => {
+                toll.tell(standing);
+                Err(ServiceError::rate_limited(standing.after.as_secs() + 1))
+            }
             Rate::Closed => Err(ServiceError::code(Code::Unavailable)),
         }
     }

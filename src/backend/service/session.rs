@@ -1,11 +1,9 @@
 //! Signing in and out, the person's own view, switching companies, tickets for sockets.
 
-use std::net::IpAddr;
-
 use super::{Later, ServiceError, Services};
 use crate::{
     backend::{
-        bus::Bucket,
+        bus::{Bucket, Class, Draw},
         caller::{Credentials, Proof, Session},
         crypto::{password, token::Token},
         store::NewSession,
@@ -15,6 +13,14 @@ use crate::{
     limits,
     wire::{Code, Me, RealtimeTicket, SessionKind, SignIn, SwitchCompany},
 };
+
+/// An attempt to sign in that was counted.
+struct Attempt {
+    /// What to give back should it succeed.
+    suspicion: Vec<Draw>,
+    /// The account and the neighbourhood, which a success makes familiar.
+    place: String,
+}
 
 const fn seconds(s: u64) -> i64 {
     // Every bound in `limits` is far below 2^63.
@@ -32,36 +38,64 @@ impl Services {
     pub async fn sign_in(
         &self,
         request: SignIn,
-        address: IpAddr,
-        correlation: CorrelationId,
+        who: &Credentials,
         later: impl FnOnce(Later),
     ) -> Result<(Token, Me), ServiceError> {
-        self.limit(Bucket::SignInAddress, &address.to_string()).await?;
-        self.limit(Bucket::SignInAccount, request.email.as_str()).await?;
+        let correlation = who.correlation;
+        let attempt = match self.attempt(who, request.email.as_str()).await {
+            Ok(attempt) => attempt,
+            Err(error) => {
+                if let Some(task) = self.note_limited_sign_in(request.email.as_str(), who).await {
+                    later(task);
+                }
+                return Err(error);
+            }
+        };
         let wrong = || ServiceError::code(Code::InvalidCredentials);
         if request.password.len() > limits::PASSWORD_BYTES_MAX {
             return Err(wrong());
         }
         let account = self.store().account_get(request.email.as_str()).await?;
         let hash = account.as_ref().and_then(|(_, hash)| hash.clone());
-        let permit = self.inner.passwords.acquire().await.map_err(|_| ServiceError::code(Code::Unavailable))?;
-        let fits = tokio::task::spawn_blocking(move || password::verify(&request.password, hash.as_deref()))
-            .await
-            .map_err(|_| ServiceError::code(Code::Internal))?;
-        drop(permit);
+        let fits = self.inner.passwords.work(move || password::verify(&request.password, hash.as_deref())).await?;
         let user = match account {
             Some((user, _)) if fits => user,
             Some((user, _)) => {
-                later(self.note_refused_sign_in(user, correlation));
+                later(self.note_refused_sign_in(user, who));
                 return Err(wrong());
             }
             None => return Err(wrong()),
         };
         let company = self.store().company_list(user).await?.first().map(|company| company.id).ok_or_else(wrong)?;
+        self.bus().give_back(&attempt.suspicion).await;
+        self.bus().grow_familiar(&attempt.place).await;
         let expires_at = self.now().plus_s(seconds(limits::SESSION_IDLE_S));
         let (token, session) =
             self.begin_session(user, company, SessionKind::Browser, None, expires_at, correlation).await?;
         Ok((token, self.describe(user, company, &session).await?))
+    }
+
+    /// Counts an attempt to sign in, before anything is looked up, so that a known and an unknown account are the same.
+    ///
+    /// An attacker with one address is stopped by the address; one with a rack, by the neighbourhood; one with a botnet and one
+    /// account in mind, by what the account takes from places that it does not know. That does not lock the owner out: where
+    /// they signed in before, nothing counts that is tried elsewhere.
+    async fn attempt(&self, who: &Credentials, account: &str) -> Result<Attempt, ServiceError> {
+        let network = who.toll.network().unwrap_or_default();
+        let neighbourhood = who.toll.neighbourhood().unwrap_or_default();
+        let place = format!("{account}@{neighbourhood}");
+        // What a success gives back: an office behind one address signs in every morning.
+        let mut suspicion = vec![
+            self.bus().draw(Bucket::Address(Class::SignIn), &network, 1),
+            self.bus().draw(Bucket::SignInNeighbourhood, &neighbourhood, 1),
+        ];
+        if !self.bus().is_familiar(&place).await {
+            suspicion.push(self.bus().draw(Bucket::SignInElsewhere, account, 1));
+        }
+        let mut draws = suspicion.clone();
+        draws.push(self.bus().draw(Bucket::SignInAccount, &format!("{account}@{network}"), 1));
+        self.take(&who.toll, &draws, None).await?;
+        Ok(Attempt { suspicion, place })
     }
 
     pub(super) async fn begin_session(

@@ -7,6 +7,7 @@
 //!
 //! Statements are constants that begin with `-- store::name`, so that `pg_stat_statements` finds them again.
 
+mod abuse;
 pub mod admin;
 mod audit;
 mod committed;
@@ -35,6 +36,7 @@ use sqlx::{
 };
 
 pub use self::{
+    abuse::{RefusalPlace, RefusalQuery, RefusalRow},
     audit::{AuditDesk, AuditQuery},
     committed::{Committed, EventKind, LogEvent},
     conversation::{CreateOutcome, InboxQuery, NewConversation},
@@ -43,7 +45,7 @@ pub use self::{
     people::PeopleCursor,
     policy::PolicyCache,
     record::RecordState,
-    session::{ConversationFacts, Facts, MessageFacts, NewSession, Opened, Target},
+    session::{ConversationFacts, Facts, MessageFacts, NewSession, Opened, SendTerms, Target},
     tx::CompanyTx,
 };
 use crate::limits;

@@ -15,7 +15,7 @@ use crate::{
     clock::Timestamp,
     domain::{ConversationKind, Hue, LinkSource, RecordKey},
     ids::{CompanyId, ConversationId, CorrelationId, MessageId, SessionId, UserId},
-    wire::{CompanyMembership, SessionKind},
+    wire::{CompanyMembership, CompanySettings, SessionKind},
 };
 
 /// What a request is about, as far as its verdict depends on stored facts.
@@ -27,6 +27,21 @@ pub struct Target {
     pub message: Option<MessageId>,
     /// This record, to be linked; or, without a conversation, the one whose conversation is meant.
     pub record: Option<RecordKey>,
+    /// Also by what a send there is counted.
+    pub terms: bool,
+}
+
+/// By what a person's send is counted.
+#[derive(Clone, Debug)]
+pub struct SendTerms {
+    /// Seconds between two messages of one person in the conversation; 0: no slow mode.
+    pub slow_mode_s: u32,
+    /// When the membership began.
+    pub joined_at: Timestamp,
+    /// When the company did.
+    pub founded_at: Timestamp,
+    /// What the company limits by itself.
+    pub settings: CompanySettings,
 }
 
 /// A conversation, as its verdict needs it.
@@ -62,6 +77,8 @@ pub struct Facts {
     pub message: Option<MessageFacts>,
     /// What governs: the record to be linked, else the message's, else the conversation's, else none.
     pub resource: Resource,
+    /// By what a send is counted, if that was asked.
+    pub terms: Option<SendTerms>,
 }
 
 /// An opened request.
@@ -98,24 +115,51 @@ pub struct NewSession<'a> {
 
 const OPEN: &str = "-- store::session_open
 SELECT s.* FROM auth.session_open($1, $2) AS s";
-const OPEN_WITH_FACTS: &str = "-- store::session_open_with_facts
+const OPEN_KEY: &str = "-- store::api_key_open
+SELECT k.* FROM auth.api_key_open($1) AS k";
+
+macro_rules! with_facts {
+    ($name:literal, $who:literal, $target:literal, $more:literal, $terms:literal) => {
+        concat!(
+            "-- store::",
+            $name,
+            "
 SELECT s.*, f.conversation_id, f.conversation_kind, f.conversation_link_kind, f.conversation_link_id,
     f.conversation_owner_id, f.conversation_department_id, f.conversation_project_id, f.conversation_status,
     f.message_id, f.root_id, f.author_id, f.message_link_kind, f.message_link_id, f.message_link_source, f.record_kind, f.record_id,
     f.owner_id AS record_owner_id, f.department_id AS record_department_id, f.project_id AS record_project_id, f.status AS record_status,
-    f.found
-FROM auth.session_open($1, $2) AS s
-LEFT JOIN LATERAL (SELECT x.*, true AS found FROM app.facts(s.user_id, s.company_id, $3, $4, $5, $6) AS x) AS f ON true";
-const OPEN_KEY: &str = "-- store::api_key_open
-SELECT k.* FROM auth.api_key_open($1) AS k";
-const OPEN_KEY_WITH_FACTS: &str = "-- store::api_key_open_with_facts
-SELECT k.*, f.conversation_id, f.conversation_kind, f.conversation_link_kind, f.conversation_link_id,
-    f.conversation_owner_id, f.conversation_department_id, f.conversation_project_id, f.conversation_status,
-    f.message_id, f.root_id, f.author_id, f.message_link_kind, f.message_link_id, f.message_link_source, f.record_kind, f.record_id,
-    f.owner_id AS record_owner_id, f.department_id AS record_department_id, f.project_id AS record_project_id, f.status AS record_status,
-    f.found
-FROM auth.api_key_open($1) AS k
-LEFT JOIN LATERAL (SELECT x.*, true AS found FROM app.facts(k.user_id, k.company_id, $2, $3, $4, $5) AS x) AS f ON true";
+    f.found",
+            $more,
+            "
+FROM ",
+            $who,
+            " AS s
+LEFT JOIN LATERAL (SELECT x.*, true AS found FROM app.facts(s.user_id, s.company_id, ",
+            $target,
+            ") AS x) AS f ON true",
+            $terms
+        )
+    };
+    ($name:literal, $who:literal, $target:literal) => {
+        with_facts!($name, $who, $target, "", "")
+    };
+    ($name:literal, $who:literal, $target:literal, terms) => {
+        with_facts!(
+            $name,
+            $who,
+            $target,
+            ", t.slow_mode_s, t.joined_at, t.founded_at, t.limits_version, t.duplicates_max, t.duplicate_window_s,
+    t.links_per_message, t.links_per_minute, t.mentions_per_message, t.mentions_per_minute, t.newcomer_hours, t.newcomer_percent",
+            "
+LEFT JOIN LATERAL app.send_terms(s.user_id, s.company_id, f.conversation_id) AS t ON f.found"
+        )
+    };
+}
+
+const OPEN_WITH_FACTS: &str = with_facts!("session_open_with_facts", "auth.session_open($1, $2)", "$3, $4, $5, $6");
+const OPEN_TO_SEND: &str = with_facts!("session_open_to_send", "auth.session_open($1, $2)", "$3, $4, $5, $6", terms);
+const OPEN_KEY_WITH_FACTS: &str = with_facts!("api_key_open_with_facts", "auth.api_key_open($1)", "$2, $3, $4, $5");
+const OPEN_KEY_TO_SEND: &str = with_facts!("api_key_open_to_send", "auth.api_key_open($1)", "$2, $3, $4, $5", terms);
 
 pub(super) fn session_kind(text: &str) -> Result<SessionKind, StoreError> {
     match text {
@@ -132,7 +176,7 @@ const fn session_kind_str(kind: SessionKind) -> &'static str {
     }
 }
 
-fn facts(row: &PgRow) -> Result<Option<Facts>, StoreError> {
+fn facts(row: &PgRow, with_terms: bool) -> Result<Option<Facts>, StoreError> {
     if row.try_get::<Option<bool>, _>("found")? != Some(true) {
         return Ok(None);
     }
@@ -160,7 +204,17 @@ fn facts(row: &PgRow) -> Result<Option<Facts>, StoreError> {
         }
     };
     let resource = rows::resource(row, "record", "record_kind", "record_id")?;
-    Ok(Some(Facts { conversation, message, resource }))
+    let terms = if with_terms { Some(terms(row)?) } else { None };
+    Ok(Some(Facts { conversation, message, resource, terms }))
+}
+
+fn terms(row: &PgRow) -> Result<SendTerms, StoreError> {
+    Ok(SendTerms {
+        slow_mode_s: u32::try_from(row.try_get::<i32, _>("slow_mode_s")?).unwrap_or(0),
+        joined_at: rows::timestamp(row, "joined_at")?,
+        founded_at: rows::timestamp(row, "founded_at")?,
+        settings: super::abuse::settings(row)?,
+    })
 }
 
 impl Store {
@@ -191,7 +245,7 @@ impl Store {
         correlation: CorrelationId,
     ) -> Result<Option<Opened>, StoreError> {
         let query = if let Some(target) = target {
-            sqlx::query(OPEN_WITH_FACTS)
+            sqlx::query(if target.terms { OPEN_TO_SEND } else { OPEN_WITH_FACTS })
                 .bind(token.to_vec())
                 .bind(at.to_datetime())
                 .bind(target.conversation.map(ConversationId::uuid))
@@ -208,7 +262,7 @@ impl Store {
             context_epoch: u32::try_from(row.try_get::<i32, _>("context_epoch")?).unwrap_or(0),
             expires_at: rows::timestamp(&row, "expires_at")?,
         };
-        let facts = if target.is_some() { facts(&row)? } else { None };
+        let facts = if let Some(target) = target { facts(&row, target.terms)? } else { None };
         Ok(Some(Opened { caller: self.caller(&row, Some(session), correlation, at).await?, facts }))
     }
 
@@ -224,7 +278,7 @@ impl Store {
         correlation: CorrelationId,
     ) -> Result<Option<Opened>, StoreError> {
         let query = if let Some(target) = target {
-            sqlx::query(OPEN_KEY_WITH_FACTS)
+            sqlx::query(if target.terms { OPEN_KEY_TO_SEND } else { OPEN_KEY_WITH_FACTS })
                 .bind(key.to_vec())
                 .bind(target.conversation.map(ConversationId::uuid))
                 .bind(target.message.map(MessageId::uuid))
@@ -234,7 +288,7 @@ impl Store {
             sqlx::query(OPEN_KEY).bind(key.to_vec())
         };
         let Some(row) = query.fetch_optional(&self.app).await? else { return Ok(None) };
-        let facts = if target.is_some() { facts(&row)? } else { None };
+        let facts = if let Some(target) = target { facts(&row, target.terms)? } else { None };
         Ok(Some(Opened { caller: self.caller(&row, None, correlation, at).await?, facts }))
     }
 

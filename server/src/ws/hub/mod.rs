@@ -184,10 +184,6 @@ impl Hub {
         &self.0.lifecycle
     }
 
-    pub(super) fn bus(&self) -> &Bus {
-        &self.0.around.bus
-    }
-
     pub(super) fn ledger(&self) -> &Arc<dyn Ledger> {
         &self.0.around.ledger
     }

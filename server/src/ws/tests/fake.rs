@@ -267,7 +267,7 @@ pub struct Node {
 
 impl Node {
     pub fn new() -> Self {
-        let config = BusConfig { url: None, prefix: String::new() };
+        let config = BusConfig { url: None, prefix: String::new(), limit_factor: 1 };
         let (bus, driver, inbox) = Bus::new(config, &Machine).unwrap();
         let (ledger, lifecycle) = (Arc::new(FakeLedger::default()), Lifecycle::new());
         lifecycle.background("bus", driver.run());

@@ -38,6 +38,8 @@ pub struct Server {
     app: sqlx::PgPool,
     lifecycle: Lifecycle,
     hub: server::ws::Hub,
+    /// The use cases, as the node runs them.
+    pub services: Services,
 }
 
 impl Server {
@@ -55,6 +57,8 @@ impl Server {
         let settings = HashMap::from([
             ("POSTIL_URL", origin.clone()),
             ("POSTIL_LISTEN", address.to_string()),
+            // Tests are their own proxy: they say where a request comes from.
+            ("POSTIL_PROXIES", "127.0.0.1".to_owned()),
             ("POSTIL_SITE", "/nonexistent".to_owned()),
             ("APP_DATABASE_URL", app_url.to_owned()),
             ("WORKER_DATABASE_URL", worker_url.clone()),
@@ -64,9 +68,11 @@ impl Server {
         let config = Config::read(&mut Reader::new(&|name| settings.get(name).cloned())).unwrap();
         let store = Store::connect(app_url, &worker_url).await.unwrap();
         store.check().await.unwrap();
-        let (bus, driver, inbox) =
-            Bus::new(BusConfig { url: Some(redis_url.to_owned()), prefix: format!("{}:", house.name) }, &Machine)
-                .unwrap();
+        let (bus, driver, inbox) = Bus::new(
+            BusConfig { url: Some(redis_url.to_owned()), prefix: format!("{}:", house.name), limit_factor: 1 },
+            &Machine,
+        )
+        .unwrap();
         let services = Services::new(
             store,
             bus,
@@ -79,7 +85,8 @@ impl Server {
         lifecycle.background("bus", driver.run());
         let realtime = Realtime::start(&services, inbox, &config.web.origin, &lifecycle);
         let hub = realtime.hub().clone();
-        let router = server::http::router(App::new(config, services, Site::empty(), realtime, lifecycle.clone()));
+        let router =
+            server::http::router(App::new(config, services.clone(), Site::empty(), realtime, lifecycle.clone()));
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         lifecycle.background("http", async move { axum::serve(listener, service).await.unwrap() });
         Self {
@@ -89,6 +96,7 @@ impl Server {
             app: house.app.clone(),
             lifecycle,
             hub,
+            services,
         }
     }
 
@@ -265,7 +273,8 @@ impl Reply {
         if let Some(body) = body.as_object_mut() {
             body.remove("correlationId");
         }
-        let headers = self.headers.iter().filter(|(name, _)| !["x-correlation-id", "date"].contains(&name.as_str()));
+        let headers =
+            self.headers.iter().filter(|(name, _)| !["x-correlation-id", "date", "ratelimit"].contains(&name.as_str()));
         let headers = headers
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();

@@ -1,6 +1,7 @@
 //! Redis goes and comes back; a node dies. Messages keep flowing.
 
 use http::Method;
+use postil::{limits, wire::Code};
 use serde_json::json;
 
 use crate::harness::{
@@ -69,7 +70,22 @@ fn a_server_starts_and_serves_without_redis() {
                     .json(&json!({ "email": "anna@example.test", "password": "whatever it is" })),
             )
             .await;
-        assert!([401, 429, 503].contains(&guess.status), "{guess:?}");
+        guess.refused("a guess that nobody counts", Code::Unavailable);
+        assert!(guess.headers.contains_key("retry-after"), "{guess:?}");
+        // Other requests are counted in process.
+        let send = |n: u32| {
+            Ask::new(Method::POST, "/messages")
+                .keyed(fresh_id().to_string())
+                .json(&json!({ "conversationId": conversation_id(scene.group), "body": format!("fast {n}") }))
+        };
+        let asks: Vec<Ask> = (0..limits::SEND_BURST + 10).map(send).collect();
+        let replies = futures_util::future::join_all(asks.iter().map(|ask| ben.asks(ask))).await;
+        let refused: Vec<_> = replies.into_iter().filter(|reply| reply.status != 201).collect();
+        assert!(!refused.is_empty(), "nobody counted");
+        for reply in refused {
+            reply.refused("too fast, though Redis is away", Code::RateLimited);
+            assert!(reply.headers.contains_key("retry-after") && reply.headers.contains_key("ratelimit"));
+        }
     });
 }
 

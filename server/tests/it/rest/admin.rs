@@ -568,6 +568,7 @@ fn whoever_may_not_administer_is_refused_everywhere() {
                 ("POST", "/admin/policy/dry-run") => ask.json(&json!({ "document": preset::policy() })),
                 ("POST", "/admin/invitations") => invite("new@example.test", "staff"),
                 ("POST", _) => ask.json(&json!({ "comment": "x", "baseVersion": 1 })),
+                ("PATCH", "/admin/settings") => ask.json(&json!({ "version": 0, "newcomerHours": 48 })),
                 ("PATCH", _) => ask.json(&json!({ "version": 1, "role": "manager" })),
                 _ => ask,
             }

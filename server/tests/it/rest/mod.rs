@@ -1,9 +1,11 @@
 //! The real server, over HTTP.
 
+mod abuse;
 mod admin;
 mod bad_input;
 mod embed;
 mod explain;
+mod limits;
 mod pages;
 mod replay;
 mod sweep;

@@ -49,6 +49,9 @@ fn ask(operation: &str, target: &Target) -> (Ask, bool) {
             true,
         ),
         "get_conversation" => (get(format!("/conversations/{conversation}")), true),
+        "update_conversation" => {
+            (Ask::new(Method::PATCH, format!("/conversations/{conversation}")).json(&json!({ "slowModeS": 30 })), true)
+        }
         "mark_read" => (post(format!("/conversations/{conversation}/read")).json(&json!({ "seq": 1 })), true),
         "list_messages" => (get(format!("/messages?conversationId={conversation}")), true),
         "send_message" => {
@@ -109,6 +112,11 @@ fn ask(operation: &str, target: &Target) -> (Ask, bool) {
         "list_roles" => (get("/admin/roles".into()), false),
         "list_departments" => (get("/admin/departments".into()), false),
         "list_projects" => (get("/admin/projects".into()), false),
+        "get_settings" => (get("/admin/settings".into()), false),
+        "update_settings" => {
+            (Ask::new(Method::PATCH, "/admin/settings").json(&json!({ "version": 0, "newcomerHours": 48 })), false)
+        }
+        "list_abuse" => (get("/admin/abuse".into()), false),
         "list_invitations" => (get("/admin/invitations".into()), false),
         "create_invitation" => (
             post("/admin/invitations".into())
