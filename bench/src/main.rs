@@ -7,6 +7,8 @@
 mod client;
 mod memory;
 mod pgbench;
+mod revoke;
+mod rights;
 mod run;
 mod send;
 mod tally;
@@ -80,6 +82,15 @@ enum Command {
         #[arg(long)]
         pgbench: bool,
     },
+    /// Measures how long a withdrawn right lives on in open sockets, and fails above two seconds.
+    Revoke {
+        /// Open sockets, half of them in the company whose people lose rights.
+        #[arg(long, default_value_t = 400)]
+        sockets: usize,
+        /// How often each right is withdrawn, in each way.
+        #[arg(long, default_value_t = 50)]
+        times: usize,
+    },
 }
 
 #[derive(Debug, Parser)]
@@ -104,6 +115,10 @@ async fn main() -> Result<()> {
             (Size { sockets: 48, rooms: 6, rate: 25, seconds: 6, cut: 8, closed: 0, pid: None }, false, true)
         }
         Command::Load { size, pgbench } => (size, pgbench, false),
+        Command::Revoke { sockets, times } => {
+            let world = world::World::make(&places.database_url, sockets, (sockets / 10).max(2)).await?;
+            return revoke::run(&places, &world, times).await;
+        }
     };
     ensure!(size.rooms > 1 && size.sockets >= 2 * size.rooms, "at least two rooms, and two people in each");
     let world = world::World::make(&places.database_url, size.sockets, size.rooms).await?;
