@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     audit,
     config::{Config, Log, Reader},
+    errors,
     http::openapi,
     matrix, policy_schema, serve, setup, telemetry, ws,
 };
@@ -52,6 +53,8 @@ enum Command {
     Asyncapi,
     /// Prints what each role may do, as a table
     PermissionsMatrix,
+    /// Prints the catalogue of error codes
+    Errors,
     /// Prints the JSON Schema of a company's policy document
     PolicySchema,
     /// The audit log: exports it, checks an export, signs it
@@ -99,6 +102,7 @@ fn run(command: Command) -> Result<()> {
         Command::Openapi => print(openapi::text()),
         Command::Asyncapi => print(&format!("{:#}\n", ws::asyncapi())),
         Command::PermissionsMatrix => print(&matrix::document()),
+        Command::Errors => print(&errors::catalogue()),
         Command::PolicySchema => print(&policy_schema::text()),
         Command::Audit(command) => audit::run(command),
         Command::Health => health(),

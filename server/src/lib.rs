@@ -17,6 +17,7 @@ mod audit;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod errors;
 mod figures;
 pub mod http;
 mod jobs;

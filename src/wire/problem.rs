@@ -122,7 +122,7 @@ codes! {
     HelloExpected = "hello_expected", 400, "Say hello first";
     /// A frame is not JSON, of an unknown type, or not of its type's shape.
     MalformedFrame = "malformed_frame", 400, "The frame can't be read";
-    /// A frame is larger than [`crate::limits::FRAME_IN_BYTES_MAX`].
+    /// A frame is larger than 16 KiB, which is more than any that a client may send.
     FrameTooLarge = "frame_too_large", 413, "The frame is too large";
     /// Frames come faster than a person could cause them.
     FrameFlood = "frame_flood", 429, "Too many frames";
@@ -205,7 +205,9 @@ mod tests {
         for code in Code::ALL {
             assert!(seen.insert(code.as_str()), "{code:?} twice");
             assert!(code.help().len() > 20 && code.title().len() > 5, "{code:?}");
+            assert!(!code.help().contains("crate::"), "{code:?}: a link that leads nowhere outside of the source");
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
+        assert_eq!(crate::limits::FRAME_IN_BYTES_MAX, 16 * 1024, "as frame_too_large says");
     }
 }

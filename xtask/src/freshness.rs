@@ -12,9 +12,10 @@ use crate::repo::{self, output};
 use crate::server;
 
 /// (the committed file, the program's subcommand that prints it). Every generator works without a database.
-const GENERATORS: [(&str, &[&str]); 4] = [
+const GENERATORS: [(&str, &[&str]); 5] = [
     ("docs/reference/openapi.json", &["openapi"]),
     ("docs/reference/asyncapi.json", &["asyncapi"]),
+    ("docs/reference/errors.md", &["errors"]),
     ("docs/reference/permissions.md", &["permissions-matrix"]),
     ("docs/reference/policy.schema.json", &["policy-schema"]),
 ];

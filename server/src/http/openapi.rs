@@ -300,6 +300,10 @@ mod tests {
         serde_json::from_value::<postil::wire::CreateConversation>(of("CreateConversation")).unwrap();
         serde_json::from_value::<postil::wire::UpsertRecord>(of("UpsertRecord")).unwrap();
         serde_json::from_value::<postil::wire::Message>(of("Message")).unwrap();
+        serde_json::from_value::<postil::wire::CreateInvitation>(of("CreateInvitation")).unwrap();
+        serde_json::from_value::<postil::wire::PatchMember>(of("PatchMember")).unwrap();
+        let put = serde_json::from_value::<postil::wire::PutPolicy>(of("PutPolicy")).unwrap();
+        put.document.validate().expect("the document would be taken");
     }
 
     #[test]
