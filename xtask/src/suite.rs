@@ -98,7 +98,7 @@ fn tests(options: &Options) -> (Tally, Vec<&'static str>) {
         check("browser bundle and its budgets", &mut || wasm::run_task(wasm::Options::default()).map(|()| Tally::ONE));
     }
     let Some(services) = services else { return (total, failures) };
-    check("unit and integration tests", &mut || rust_tests(&services));
+    check("unit and integration tests", &mut || rust_tests(&services, options));
     if options.quick {
         return (total, failures);
     }
@@ -118,12 +118,16 @@ fn tests(options: &Options) -> (Tally, Vec<&'static str>) {
 }
 
 /// Unit and integration tests, against the private PostgreSQL and Redis.
-fn rust_tests(services: &Services) -> Result<Tally> {
+fn rust_tests(services: &Services, options: &Options) -> Result<Tally> {
     let nextest = output(repo::cargo().args(["nextest", "--version"])).is_ok();
     let mut total = Tally::default();
     for crates in [&XTASK[..], &HOST_CRATES] {
         let mut command = repo::cargo();
         command.envs(services.dev_env());
+        // The inner loop draws a quarter of the random worlds that the full run does.
+        if options.quick && std::env::var_os("POSTIL_WORLDS").is_none() {
+            command.env("POSTIL_WORLDS", "500");
+        }
         total += if nextest {
             command.args(["nextest", "run", "--no-fail-fast", "--no-tests=fail", "--color=never"]).args(crates);
             not_empty(counted(&mut command, nextest_line)?)?
