@@ -109,6 +109,8 @@ ids! {
     NotificationId = "ntf";
     /// Somebody asked into a company.
     InvitationId = "inv";
+    /// What was done about a message, as its author is told.
+    NoticeId = "ntc";
 }
 
 #[cfg(test)]

@@ -319,3 +319,21 @@ pub const REFUSALS_PER_MINUTE_MAX: usize = 200;
 pub const REFUSALS_WRITE_S: u64 = 5;
 /// How long refusals are kept, in days.
 pub const REFUSALS_KEEP_DAYS: i64 = 90;
+
+/// Longest note of a report or reason of a moderator, in characters: a paragraph.
+pub const MODERATION_NOTE_CHARS_MAX: usize = 500;
+/// Longest time for which somebody can be muted at once, in days: a year; longer is what ending a membership is for.
+pub const MUTE_DAYS_MAX: i64 = 366;
+/// Unacknowledged notices told at once; older ones come when these are read.
+pub const NOTICES_MAX: i64 = 50;
+/// People whom one person can block: nobody knows more whom they can't stand.
+pub const BLOCKS_MAX: i64 = 200;
+/// Entries of a company's word list. Each message is split into words once and looked up in a table, so that the number costs
+/// memory, not time: some 100 bytes each.
+pub const WORD_ENTRIES_MAX: usize = 500;
+/// Longest entry of a word list, in characters.
+pub const WORD_CHARS_MAX: usize = 60;
+/// Words in one entry of a word list: a phrase.
+pub const WORD_PHRASE_MAX: usize = 8;
+/// Versions of word lists that a process keeps in memory: 50 kB each at most.
+pub const WORD_LISTS_CACHED: usize = 500;

@@ -5,11 +5,14 @@ use postil::limits;
 use serde_json::Value;
 
 /// The bounds that documents of the API mention.
-const FIGURES: [(&str, u64); 25] = [
+const FIGURES: [(&str, u64); 30] = [
+    ("BLOCKS_MAX", limits::BLOCKS_MAX.unsigned_abs()),
     ("DRY_RUN_CHANGES_MAX", limits::DRY_RUN_CHANGES_MAX as u64),
     ("DRY_RUN_EXAMPLES_MAX", limits::DRY_RUN_EXAMPLES_MAX as u64),
     ("FRAME_IN_BYTES_MAX", limits::FRAME_IN_BYTES_MAX as u64),
     ("MEMBER_PROJECTS_MAX", limits::MEMBER_PROJECTS_MAX as u64),
+    ("MUTE_DAYS_MAX", limits::MUTE_DAYS_MAX.unsigned_abs()),
+    ("NOTICES_MAX", limits::NOTICES_MAX.unsigned_abs()),
     ("PAGE_MAX", limits::PAGE_MAX as u64),
     ("PARTICIPANTS_CREATE_MAX", limits::PARTICIPANTS_CREATE_MAX as u64),
     ("PARTICIPANTS_MAX", limits::PARTICIPANTS_MAX as u64),
@@ -23,6 +26,8 @@ const FIGURES: [(&str, u64); 25] = [
     ("THREAD_PREVIEW_REPLIES", limits::THREAD_PREVIEW_REPLIES as u64),
     ("TYPING_INTERVAL_MS", limits::TYPING_INTERVAL_MS),
     ("UNREAD_COUNT_MAX", limits::UNREAD_COUNT_MAX as u64),
+    ("WORD_CHARS_MAX", limits::WORD_CHARS_MAX as u64),
+    ("WORD_ENTRIES_MAX", limits::WORD_ENTRIES_MAX as u64),
     ("EMBED_TOKEN_S_MAX", limits::EMBED_TOKEN_S_MAX),
     ("DUPLICATES_LIMIT_MAX", limits::DUPLICATES_LIMIT_MAX as u64),
     ("DUPLICATE_WINDOW_S_MIN", limits::DUPLICATE_WINDOW_S_MIN as u64),

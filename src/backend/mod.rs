@@ -13,3 +13,4 @@ pub mod service;
 pub mod source;
 pub mod store;
 pub mod toll;
+pub mod words;

@@ -106,6 +106,8 @@ bounded! {
     Name, max limits::NAME_CHARS_MAX, lines false;
     /// Why a policy was changed.
     Comment, max limits::POLICY_COMMENT_CHARS_MAX, lines true;
+    /// Why a message is reported, or why a moderator did something.
+    Note, max limits::MODERATION_NOTE_CHARS_MAX, lines true;
 }
 
 /// An e-mail address, lower case: the name under which a person signs in.

@@ -9,7 +9,7 @@ pub mod record;
 pub mod status;
 pub mod text;
 
-pub use bounded::{BoundError, Comment, Email, MessageBody, Name, Title};
+pub use bounded::{BoundError, Comment, Email, MessageBody, Name, Note, Title};
 pub use company::{Hue, MemberKind};
 pub use conversation::ConversationKind;
 pub use message::{LinkSource, MessageState};

@@ -48,19 +48,20 @@ impl Desk {
     }
 }
 
-/// How far a message has come in its life. A state is replaced only by a higher one: versions grow, and at equal version
-/// the tombstone wins.
+/// How far a message has come in its life. A state is replaced only by a higher one: versions grow, and never while it is
+/// hidden; within a version, hidings and restorings are counted; the tombstone wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stamp {
     version: u32,
+    moderated: u32,
     deleted: bool,
 }
 
 impl Stamp {
-    pub const FIRST: Self = Self { version: 1, deleted: false };
+    pub const FIRST: Self = Self { version: 1, moderated: 0, deleted: false };
 
     pub fn of(message: &Message) -> Self {
-        Self { version: message.version, deleted: message.deleted_at.is_some() }
+        Self { version: message.version, moderated: message.moderated, deleted: message.deleted_at.is_some() }
     }
 
     pub fn is_tombstone(self) -> bool {

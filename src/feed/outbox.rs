@@ -261,7 +261,9 @@ impl Feed {
             Change::Delete { .. } => false,
             // The answer to the edit may have been lost while the edit was not.
             Change::Edit { body, version, .. } => {
-                message.version > *version && message.body == body.as_str() && self.desk.is_own(message)
+                // Or a moderator has hidden it: what was to stand there is not shown either.
+                message.hidden_at.is_some()
+                    || message.version > *version && message.body == body.as_str() && self.desk.is_own(message)
             }
         };
         if done {

@@ -5,6 +5,7 @@ pub mod abuse;
 pub mod admin;
 pub mod audit;
 pub mod frame;
+pub mod moderation;
 pub mod problem;
 pub mod rest;
 
@@ -12,5 +13,6 @@ pub use abuse::*;
 pub use admin::*;
 pub use audit::{AuditActor, AuditEntry, ListAudit};
 pub use frame::{ClientFrame, CloseCode, ServerFrame};
+pub use moderation::*;
 pub use problem::{Code, FieldError, Problem};
 pub use rest::*;

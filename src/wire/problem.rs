@@ -111,6 +111,14 @@ codes! {
     NewcomerLimit = "newcomer_limit", 429, "New members write more slowly at first";
     /// The conversation is in slow mode: a person writes once in a while. `Retry-After` says when to send this one.
     SlowMode = "slow_mode", 429, "This conversation is in slow mode";
+    /// You are muted, here or in the whole company: `errors` says until when. Reading goes on.
+    Muted = "muted", 403, "You can't write here for now";
+    /// A moderator has hidden the message.
+    MessageHidden = "message_hidden", 409, "The message was hidden by a moderator";
+    /// The company does not want this word written. `errors` names the field and the word.
+    WordRefused = "word_refused", 422, "This word is not allowed here";
+    /// Nobody can be taken out of this conversation: who sees a record's talk is the record's to say, and of two who talk alone, one can block the other.
+    NotAGroup = "not_a_group", 409, "Only groups have members to remove";
     /// Too many requests. `Retry-After` says when to ask again.
     RateLimited = "rate_limited", 429, "Too many requests";
     /// Something failed that is not your doing. Give the correlation id to support.

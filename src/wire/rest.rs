@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Notice;
 use crate::{
     access::RoleKey,
     clock::Timestamp,
@@ -349,6 +350,15 @@ pub struct ConversationDetail {
     pub participants: Vec<Participant>,
     /// What the viewer may do here.
     pub can: ConversationRights,
+    /// Until when the viewer may read here and not write, if they are muted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
+    /// What moderators did about messages of the viewer here, as far as the viewer has not acknowledged it; newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Notice>,
+    /// Participants whom the viewer has blocked, in a conversation about no record: their messages about no record are folded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked_ids: Vec<UserId>,
 }
 
 /// Someone in a conversation.
@@ -412,6 +422,11 @@ pub struct ListPeople {
 
 // ----------------------------------------------------------------------------------------------------------- messages
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 /// A message, equal for everyone who may see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -453,6 +468,12 @@ pub struct Message {
     /// When it was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
+    /// When a moderator hid it: body and text are empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden_at: Option<Timestamp>,
+    /// How often it was hidden and restored: of two states of one version, the one with more is newer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub moderated: u32,
     /// Replies in its thread; 0 unless it is a root.
     pub reply_count: u32,
     /// When its thread was last answered.

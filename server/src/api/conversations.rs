@@ -25,7 +25,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(POST, "/conversations", "create_conversation", create_conversation)
             .says("conversations", "Begins a conversation with someone, with several, or about a record.")
             .weighs(Class::Write, 5)
-            .can_fail(&[Code::NotFound, Code::Forbidden]),
+            .can_fail(&[Code::NotFound, Code::Forbidden, Code::Muted]),
         Route::new(GET, "/conversations/{id}", "get_conversation", get_conversation)
             .says("conversations", "One conversation with its participants and what the viewer may do there."),
         Route::new(PATCH, "/conversations/{id}", "update_conversation", update_conversation)

@@ -31,6 +31,8 @@ const SEND: &[Code] = &[
     Code::MentionFlood,
     Code::NewcomerLimit,
     Code::SlowMode,
+    Code::Muted,
+    Code::WordRefused,
 ];
 /// What an edit can be refused for, beside its form.
 const EDIT: &[Code] = &[
@@ -38,12 +40,15 @@ const EDIT: &[Code] = &[
     Code::EditWindowClosed,
     Code::VersionConflict,
     Code::MessageDeleted,
+    Code::MessageHidden,
     Code::DuplicateMessage,
     Code::TooManyLinks,
     Code::LinkFlood,
     Code::TooManyMentions,
     Code::MentionFlood,
     Code::NewcomerLimit,
+    Code::Muted,
+    Code::WordRefused,
 ];
 
 pub(super) fn routes() -> Vec<Route> {

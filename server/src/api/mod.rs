@@ -7,6 +7,7 @@ mod audit;
 mod conversations;
 mod embedding;
 mod messages;
+mod moderation;
 mod people;
 mod records;
 mod session;
@@ -28,6 +29,7 @@ pub(crate) fn table() -> Vec<Route> {
         abuse::routes(),
         embedding::routes(),
         audit::routes(),
+        moderation::routes(),
     ]
     .into_iter()
     .flatten()

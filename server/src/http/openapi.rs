@@ -38,7 +38,7 @@ pub fn text() -> &'static str {
     &TEXT
 }
 
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("session", "Signing in, the person's own view, the company at hand."),
     ("conversations", "Conversations that the viewer may see."),
     ("messages", "Messages, threads, replies."),
@@ -46,6 +46,7 @@ const TAGS: [(&str, &str); 9] = [
     ("people", "Colleagues and who is there."),
     ("embedding", "What the widget and its host use."),
     ("realtime", "The socket."),
+    ("moderation", "Reports, what moderators do about them, the word list."),
     ("administration", "What a company's administrators do and see."),
     ("meta", "About the API itself."),
 ];

@@ -61,6 +61,8 @@ fn message(number: u8, root: Option<u8>, body: &str) -> Message {
         created_at: AT,
         edited_at: None,
         deleted_at: None,
+        hidden_at: None,
+        moderated: 0,
         reply_count: 0,
         last_reply_at: None,
     }

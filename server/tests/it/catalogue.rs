@@ -396,6 +396,17 @@ fn the_bounds_of_the_code_are_the_bounds_of_the_database() {
             ),
             ("message_versions", format!("(char_length(body) <= {})", limits::MESSAGE_BODY_CHARS_MAX)),
             (
+                "message_reports",
+                format!("((char_length(note) >= 1) AND (char_length(note) <= {}))", limits::MODERATION_NOTE_CHARS_MAX),
+            ),
+            (
+                "moderation_acts",
+                format!(
+                    "((char_length(reason) >= 1) AND (char_length(reason) <= {}))",
+                    limits::MODERATION_NOTE_CHARS_MAX
+                ),
+            ),
+            (
                 "idempotency_keys",
                 format!("((octet_length(key) >= 1) AND (octet_length(key) <= {}))", limits::IDEMPOTENCY_KEY_BYTES_MAX),
             ),

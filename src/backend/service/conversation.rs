@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{IdempotencyKey, ServiceError, Services, page_limit, unlinked};
+use super::{IdempotencyKey, ServiceError, Services, moderation::not_muted, page_limit};
 use crate::{
     access::{Action, Resource},
     backend::{
@@ -71,23 +71,20 @@ impl Services {
     /// Begins a conversation, or answers the one that there is between these two or about this record.
     ///
     /// # Errors
-    /// [`Code::NotFound`] for a person or record that is not visible; [`Code::Forbidden`]; [`Code::IdempotencyMismatch`].
+    /// [`Code::NotFound`] for a person or record that is not visible, or a person who has blocked the caller; [`Code::Forbidden`];
+    /// [`Code::Muted`]; [`Code::IdempotencyMismatch`].
     pub async fn create_conversation(
         &self,
         credentials: &Credentials,
         key: &IdempotencyKey,
         request: &CreateConversation,
     ) -> Result<(ConversationDetail, Begun), ServiceError> {
-        let (caller, resource) = match request {
-            CreateConversation::Record { record } => {
-                let target = Target { record: Some(record.clone()), ..Target::default() };
-                let (caller, facts) = self.open_for(credentials, &target).await?;
-                (caller, facts.resource)
-            }
-            CreateConversation::Direct { .. } | CreateConversation::Group { .. } => {
-                (self.open(credentials).await?, unlinked())
-            }
+        let record = match request {
+            CreateConversation::Record { record } => Some(record.clone()),
+            CreateConversation::Direct { .. } | CreateConversation::Group { .. } => None,
         };
+        let (caller, facts) = self.open_for(credentials, &Target { record, ..Target::default() }).await?;
+        let resource = &facts.resource;
         let (kind, title, people, record): (_, Option<&Title>, Vec<UserId>, Option<&RecordKey>) = match request {
             CreateConversation::Direct { user_id } => (ConversationKind::Direct, None, vec![*user_id], None),
             CreateConversation::Group { title, user_ids } => {
@@ -102,11 +99,15 @@ impl Services {
             let detail = format!("must name 1 to {} people", limits::PARTICIPANTS_CREATE_MAX);
             return Err(ServiceError::field(Code::InvalidField, "userIds", detail));
         }
-        let Some(permit) = caller.permit(Action::MessageCreate, &resource, kind) else {
+        let Some(permit) = caller.permit(Action::MessageCreate, resource, kind) else {
             let target = record.map_or_else(|| kind.as_str().to_owned(), ToString::to_string);
             return Err(self.forbidden(&caller, Action::MessageCreate, target).await);
         };
-        self.meet(&caller, &people).await?;
+        // The conversation about a record is there for its readers; to begin another is to write.
+        if facts.conversation.is_none() {
+            not_muted(&facts, self.now())?;
+        }
+        self.meet(&caller, &people, kind).await?;
         let hash = sha256(&serde_json::to_vec(request).map_err(|_| ServiceError::code(Code::Internal))?);
         let new = NewConversation {
             id: ConversationId::from_uuid(self.uuid()),
@@ -128,18 +129,20 @@ impl Services {
             CreateOutcome::Mismatch => return Err(ServiceError::code(Code::IdempotencyMismatch)),
             CreateOutcome::NotFound => return Err(ServiceError::code(Code::NotFound)),
         };
-        Ok((self.detail(&caller, id, &resource).await?, begun))
+        Ok((self.detail(&caller, id, resource).await?, begun))
     }
 
     /// Whether the caller may meet all of `people`. A guest can't write to a colleague whom they don't know.
-    async fn meet(&self, caller: &Caller, people: &[UserId]) -> Result<(), ServiceError> {
+    async fn meet(&self, caller: &Caller, people: &[UserId], kind: ConversationKind) -> Result<(), ServiceError> {
         if people.is_empty() {
             return Ok(());
         }
         let guest = caller.member_kind() == crate::domain::MemberKind::External;
         let mut tx = self.store().begin(caller, "person.meet").await?;
         let found = tx.person_get_many(guest, people).await?;
-        if found.len() == people.len() { Ok(()) } else { Err(ServiceError::code(Code::NotFound)) }
+        // Somebody who blocked the caller is as much out of reach as somebody whom a guest may not meet: no answer tells which.
+        let shut_out = kind == ConversationKind::Direct && tx.is_shut_out(people[0]).await?;
+        if found.len() == people.len() && !shut_out { Ok(()) } else { Err(ServiceError::code(Code::NotFound)) }
     }
 
     /// One conversation with its participants and the caller's rights.
@@ -171,6 +174,7 @@ impl Services {
             .ok_or_else(|| ServiceError::code(Code::NotFound))?;
         let mut tx = self.store().begin(caller, "participant.list").await?;
         let participants = tx.participant_list(id).await?;
+        let standing = tx.standing(id, self.now()).await?;
         let may = |action| caller.may(action, resource);
         Ok(ConversationDetail {
             summary,
@@ -182,6 +186,9 @@ impl Services {
                 delete: may(Action::MessageDelete),
                 moderate: may(Action::AdminModerate),
             },
+            muted_until: standing.muted_until,
+            notices: standing.notices,
+            blocked_ids: standing.blocked,
         })
     }
 

@@ -36,6 +36,13 @@ fn allowed_anywhere<'c>(
         .flat_map(|rule| rule.actions.iter().copied())
 }
 
+/// Whether this member holds rights to administer that the caller does not: then they are not the caller's to judge.
+pub(super) fn administers_more(caller: &Caller, role: &RoleKey, user: UserId, at: Timestamp) -> bool {
+    allowed_anywhere(caller, role, Some(user))
+        .filter(|action| matches!(action, Action::AdminMembers | Action::AdminPolicy))
+        .any(|action| !holds(caller, action, at))
+}
+
 /// Whether the caller could give this role to somebody: they hold all of it, company-wide.
 pub(super) fn may_assign(caller: &Caller, role: &RoleKey, at: Timestamp) -> bool {
     allowed_anywhere(caller, role, None).all(|action| holds(caller, action, at))

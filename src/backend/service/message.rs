@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{ServiceError, Services, page_limit, spam::Content};
+use super::{ServiceError, Services, moderation::not_muted, page_limit, spam::Content};
 use crate::{
     access::Action,
     backend::{
@@ -11,8 +11,10 @@ use crate::{
         crypto::token::sha256,
         html, markdown,
         store::{
-            CreateOutcome, DeleteOutcome, Draft, EditOutcome, Facts, NewConversation, SendOutcome, StoreError, Target,
+            CreateOutcome, DeleteOutcome, Draft, EditOutcome, Facts, Found, NewConversation, SendOutcome, StoreError,
+            Target,
         },
+        words::Judgement,
     },
     clock::Timestamp,
     domain::{ConversationKind, MessageBody, RecordKey},
@@ -63,6 +65,15 @@ struct Intent<'a> {
     body: &'a str,
 }
 
+/// What the word list found, as moderators and the author read it: cut to what is stored.
+fn told(watched: &Judgement) -> (Option<String>, Option<String>) {
+    let list = |words: &[String]| {
+        let text: String = words.join(", ").chars().take(limits::MODERATION_NOTE_CHARS_MAX).collect();
+        (!text.is_empty()).then_some(text)
+    };
+    (list(&watched.flagged), list(&watched.masked))
+}
+
 #[derive(Serialize, Deserialize)]
 struct BySeq {
     conversation: ConversationId,
@@ -88,7 +99,7 @@ impl Services {
     /// # Errors
     /// [`Code::NotFound`] for what is not visible, [`Code::Forbidden`] for what is but must not be written to,
     /// [`Code::ReplyTooDeep`], [`Code::ParentDeleted`], [`Code::ReplyLinkConflict`], [`Code::IdempotencyMismatch`],
-    /// [`Code::RateLimited`].
+    /// [`Code::RateLimited`], [`Code::Muted`], [`Code::WordRefused`].
     pub async fn send_message(
         &self,
         credentials: &Credentials,
@@ -145,6 +156,7 @@ impl Services {
         intent: &Intent<'_>,
         body: &MessageBody,
     ) -> Result<Sent, ServiceError> {
+        not_muted(facts, self.now())?;
         let action = if intent.parent.is_some() { Action::MessageReply } else { Action::MessageCreate };
         let conversation = match &facts.conversation {
             // The conversation itself must be writable, too, not only the record that the message names: else whoever may only
@@ -157,6 +169,16 @@ impl Services {
             return Err(self.forbidden(caller, action, conversation).await);
         };
         let request_hash = sha256(&serde_json::to_vec(intent).map_err(|_| ServiceError::code(Code::Internal))?);
+        // The hash is of what was asked for: the same request is the same, whatever the word list makes of it.
+        let watched = self.watch_words(caller, facts, body.as_str()).await?;
+        let (flagged, masked) = told(&watched);
+        let covered = watched
+            .body
+            .as_deref()
+            .map(MessageBody::new)
+            .transpose()
+            .map_err(|_| ServiceError::code(Code::Internal))?;
+        let body = covered.as_ref().unwrap_or(body);
         let document = markdown::parse(body.as_str());
         if let Some(terms) = &facts.terms {
             let moderates = facts
@@ -180,6 +202,7 @@ impl Services {
             body,
             text: &document,
             key: key.as_str(),
+            found: Found { flagged: flagged.as_deref(), masked: masked.as_deref() },
             request_hash,
             at: self.now(),
         };
@@ -241,7 +264,7 @@ impl Services {
     ///
     /// # Errors
     /// [`Code::NotFound`], [`Code::Forbidden`] (someone else's), [`Code::EditWindowClosed`], [`Code::MessageDeleted`],
-    /// [`Code::VersionConflict`].
+    /// [`Code::VersionConflict`], [`Code::MessageHidden`], [`Code::Muted`], [`Code::WordRefused`].
     pub async fn edit_message(
         &self,
         credentials: &Credentials,
@@ -255,17 +278,29 @@ impl Services {
         let Some(permit) = caller.permit(Action::MessageEdit, &facts.resource, id).filter(|_| own) else {
             return Err(self.forbidden(&caller, Action::MessageEdit, id).await);
         };
-        let document = markdown::parse(request.body.as_str());
+        not_muted(&facts, self.now())?;
+        let watched = self.watch_words(&caller, &facts, request.body.as_str()).await?;
+        let (flagged, masked) = told(&watched);
+        let covered = watched
+            .body
+            .as_deref()
+            .map(MessageBody::new)
+            .transpose()
+            .map_err(|_| ServiceError::code(Code::Internal))?;
+        let body = covered.as_ref().unwrap_or(&request.body);
+        let document = markdown::parse(body.as_str());
         if let Some(terms) = &facts.terms {
             // What may not be sent may not be put in the place of something harmless either.
             let intent = format!("{id}:{}", request.version);
-            let content = Content { slow: None, body: request.body.as_str(), text: &document, intent: &intent };
+            let content = Content { slow: None, body: body.as_str(), text: &document, intent: &intent };
             self.count_content(credentials, &caller, terms, &content).await?;
         }
-        match self.store().message_edit(&caller, permit, request.version, &request.body, &document, self.now()).await? {
+        let found = Found { flagged: flagged.as_deref(), masked: masked.as_deref() };
+        match self.store().message_edit(&caller, permit, request.version, body, &document, found, self.now()).await? {
             EditOutcome::Updated(committed) => Ok(self.announce_message(committed)),
             EditOutcome::NotFound => Err(ServiceError::code(Code::NotFound)),
             EditOutcome::Deleted => Err(ServiceError::code(Code::MessageDeleted)),
+            EditOutcome::Hidden => Err(ServiceError::code(Code::MessageHidden)),
             EditOutcome::Version => Err(ServiceError::code(Code::VersionConflict)),
             EditOutcome::WindowClosed => Err(ServiceError::code(Code::EditWindowClosed)),
         }

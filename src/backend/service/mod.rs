@@ -14,6 +14,7 @@ mod invitation;
 mod live;
 mod member;
 mod message;
+mod moderation;
 mod passwords;
 mod people;
 mod policy;

@@ -14,6 +14,21 @@ use crate::{
     wire::Message,
 };
 
+/// What the word list found in a text, in words for moderators and the author.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Found<'a> {
+    /// Reported to moderators.
+    pub flagged: Option<&'a str>,
+    /// Covered.
+    pub masked: Option<&'a str>,
+}
+
+impl Found<'_> {
+    const fn is_nothing(&self) -> bool {
+        self.flagged.is_none() && self.masked.is_none()
+    }
+}
+
 /// A message about to be sent.
 #[derive(Clone, Debug)]
 pub struct Draft<'a> {
@@ -29,6 +44,8 @@ pub struct Draft<'a> {
     pub text: &'a Document,
     /// The idempotency key.
     pub key: &'a str,
+    /// What the word list found in it.
+    pub found: Found<'a>,
     /// Hash of the request, to tell a retry from a mistake.
     pub request_hash: [u8; 32],
     /// Now.
@@ -72,6 +89,8 @@ pub enum EditOutcome {
     NotFound,
     /// A tombstone.
     Deleted,
+    /// Hidden by a moderator.
+    Hidden,
     /// Someone was faster.
     Version,
     /// Too late.
@@ -92,8 +111,13 @@ pub enum DeleteOutcome {
 const SEND: &str = "-- store::message_send
 SELECT s.outcome, s.event_seq, s.legal_parent_id, (s.message).*
 FROM app.message_send($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS s";
+const SEND_WATCHED: &str = "-- store::message_send (watched)
+SELECT s.outcome, s.event_seq, s.legal_parent_id, (s.message).*
+FROM app.message_send_watched($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS s";
 const EDIT: &str = "-- store::message_edit
 SELECT s.outcome, s.event_seq, (s.message).* FROM app.message_edit($1, $2, $3, $4, $5, $6, $7, $8, $9) AS s";
+const EDIT_WATCHED: &str = "-- store::message_edit (watched)
+SELECT s.outcome, s.event_seq, (s.message).* FROM app.message_edit_watched($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS s";
 const DELETE: &str = "-- store::message_delete
 SELECT s.outcome, s.event_seq, (s.message).* FROM app.message_delete($1, $2, $3, $4, $5) AS s";
 const PAGE: &str = "-- store::message_page
@@ -102,6 +126,10 @@ const RECORD_PAGE: &str = "-- store::message_record_page
 SELECT * FROM app.record_page($1, $2, $3, $4, $5, $6, $7)";
 const THREAD: &str = "-- store::message_thread
 SELECT * FROM app.thread_page($1, $2, $3, $4, $5)";
+
+fn is_guard(error: &sqlx::Error, name: &str) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::constraint) == Some(name)
+}
 
 fn event(kind: EventKind, row: &PgRow, message: &Message, caller: &Caller) -> Result<LogEvent, StoreError> {
     Ok(LogEvent {
@@ -136,7 +164,7 @@ impl Store {
         let action = if draft.parent.is_some() { Action::MessageReply } else { Action::MessageCreate };
         assert!(permit.action() == action && permit.user() == caller.user() && permit.company() == caller.company());
         let mentions: Vec<Uuid> = draft.text.mentions().into_iter().map(UserId::uuid).collect();
-        let row = sqlx::query(SEND)
+        let mut query = sqlx::query(if draft.found.is_nothing() { SEND } else { SEND_WATCHED })
             .bind(caller.user().uuid())
             .bind(caller.company().uuid())
             .bind(draft.key)
@@ -150,9 +178,11 @@ impl Store {
             .bind(Json(draft.text))
             .bind(draft.text.preview())
             .bind(mentions)
-            .bind(draft.at.to_datetime())
-            .fetch_one(&self.app)
-            .await?;
+            .bind(draft.at.to_datetime());
+        if !draft.found.is_nothing() {
+            query = query.bind(draft.found.flagged).bind(draft.found.masked);
+        }
+        let row = query.fetch_one(&self.app).await?;
         Ok(match row.try_get("outcome")? {
             "created" => {
                 let kind =
@@ -175,6 +205,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
+    #[expect(clippy::too_many_arguments, reason = "each is another thing")]
     pub async fn message_edit(
         &self,
         caller: &Caller,
@@ -182,6 +213,7 @@ impl Store {
         version: u32,
         body: &MessageBody,
         text: &Document,
+        found: Found<'_>,
         at: Timestamp,
     ) -> Result<EditOutcome, StoreError> {
         assert!(
@@ -189,7 +221,7 @@ impl Store {
                 && permit.user() == caller.user()
                 && permit.company() == caller.company()
         );
-        let row = sqlx::query(EDIT)
+        let mut query = sqlx::query(if found.is_nothing() { EDIT } else { EDIT_WATCHED })
             .bind(caller.user().uuid())
             .bind(caller.company().uuid())
             .bind(permit.target().uuid())
@@ -198,9 +230,17 @@ impl Store {
             .bind(Json(text))
             .bind(text.preview())
             .bind(at.to_datetime())
-            .bind(caller.correlation().uuid())
-            .fetch_one(&self.app)
-            .await?;
+            .bind(caller.correlation().uuid());
+        if !found.is_nothing() {
+            query = query.bind(found.flagged).bind(found.masked);
+        }
+        let row = match query.fetch_one(&self.app).await.map_err(StoreError::from) {
+            // The guard trigger: hidden between the opening and now, or before.
+            Err(StoreError::Database(error)) if is_guard(&error, "messages_edit_hidden") => {
+                return Ok(EditOutcome::Hidden);
+            }
+            other => other?,
+        };
         Ok(match row.try_get("outcome")? {
             "updated" => EditOutcome::Updated(committed(EventKind::MessageUpdated, &row, caller)?),
             "not_found" => EditOutcome::NotFound,

@@ -20,6 +20,7 @@ pub mod hub;
 pub mod job;
 mod message;
 pub mod migrate;
+pub mod moderation;
 mod people;
 mod policy;
 mod record;
@@ -41,7 +42,7 @@ pub use self::{
     committed::{Committed, EventKind, LogEvent},
     conversation::{CreateOutcome, InboxQuery, NewConversation},
     error::{StartError, StoreError},
-    message::{Change, DeleteOutcome, Draft, EditOutcome, SendOutcome},
+    message::{Change, DeleteOutcome, Draft, EditOutcome, Found, SendOutcome},
     people::PeopleCursor,
     policy::PolicyCache,
     record::RecordState,
@@ -56,6 +57,7 @@ pub struct Store {
     app: PgPool,
     worker: PgPool,
     policies: PolicyCache,
+    words: moderation::WordCache,
 }
 
 async fn pool(url: &str, connections: u32, name: &str) -> Result<PgPool, StoreError> {
@@ -79,6 +81,7 @@ impl Store {
             app: pool(app_url, limits::DB_POOL_CONNECTIONS, "postil").await?,
             worker: pool(worker_url, limits::DB_WORKER_CONNECTIONS, "postil-worker").await?,
             policies: PolicyCache::default(),
+            words: moderation::WordCache::default(),
         })
     }
 

@@ -122,6 +122,9 @@ pub(super) fn message(row: &PgRow) -> Result<Message, StoreError> {
         created_at: timestamp(row, "created_at")?,
         edited_at: timestamp_or_null(row, "edited_at")?,
         deleted_at: timestamp_or_null(row, "deleted_at")?,
+        hidden_at: timestamp_or_null(row, "hidden_at")?,
+        // Null in what app.message_send() returns, whose message is new.
+        moderated: u32::try_from(row.try_get::<Option<i32>, _>("moderated")?.unwrap_or(0)).unwrap_or(0),
         reply_count: u32::try_from(row.try_get::<i32, _>("reply_count")?).unwrap_or(0),
         last_reply_at: timestamp_or_null(row, "last_reply_at")?,
     })

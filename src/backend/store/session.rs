@@ -79,6 +79,10 @@ pub struct Facts {
     pub resource: Resource,
     /// By what a send is counted, if that was asked.
     pub terms: Option<SendTerms>,
+    /// Until when the caller may not write in the conversation, or begin one.
+    pub muted_until: Option<Timestamp>,
+    /// The version of the word list in force; 0: none.
+    pub words_version: i32,
 }
 
 /// An opened request.
@@ -118,8 +122,9 @@ SELECT s.* FROM auth.session_open($1, $2) AS s";
 const OPEN_KEY: &str = "-- store::api_key_open
 SELECT k.* FROM auth.api_key_open($1) AS k";
 
+// What is asked after app.facts() comes after it because it has entered the company, and is made of its rows.
 macro_rules! with_facts {
-    ($name:literal, $who:literal, $target:literal, $more:literal, $terms:literal) => {
+    ($name:literal, $who:literal, $target:literal, $at:literal, $more:literal, $terms:literal) => {
         concat!(
             "-- store::",
             $name,
@@ -128,7 +133,9 @@ SELECT s.*, f.conversation_id, f.conversation_kind, f.conversation_link_kind, f.
     f.conversation_owner_id, f.conversation_department_id, f.conversation_project_id, f.conversation_status,
     f.message_id, f.root_id, f.author_id, f.message_link_kind, f.message_link_id, f.message_link_source, f.record_kind, f.record_id,
     f.owner_id AS record_owner_id, f.department_id AS record_department_id, f.project_id AS record_project_id, f.status AS record_status,
-    f.found",
+    f.found, app.muted_until(s.user_id, f.conversation_id, ",
+            $at,
+            ") AS muted_until, app.word_list_version() AS words_version",
             $more,
             "
 FROM ",
@@ -140,14 +147,15 @@ LEFT JOIN LATERAL (SELECT x.*, true AS found FROM app.facts(s.user_id, s.company
             $terms
         )
     };
-    ($name:literal, $who:literal, $target:literal) => {
-        with_facts!($name, $who, $target, "", "")
+    ($name:literal, $who:literal, $target:literal, $at:literal) => {
+        with_facts!($name, $who, $target, $at, "", "")
     };
-    ($name:literal, $who:literal, $target:literal, terms) => {
+    ($name:literal, $who:literal, $target:literal, $at:literal, terms) => {
         with_facts!(
             $name,
             $who,
             $target,
+            $at,
             ", t.slow_mode_s, t.joined_at, t.founded_at, t.limits_version, t.duplicates_max, t.duplicate_window_s,
     t.links_per_message, t.links_per_minute, t.mentions_per_message, t.mentions_per_minute, t.newcomer_hours, t.newcomer_percent",
             "
@@ -156,10 +164,14 @@ LEFT JOIN LATERAL app.send_terms(s.user_id, s.company_id, f.conversation_id) AS 
     };
 }
 
-const OPEN_WITH_FACTS: &str = with_facts!("session_open_with_facts", "auth.session_open($1, $2)", "$3, $4, $5, $6");
-const OPEN_TO_SEND: &str = with_facts!("session_open_to_send", "auth.session_open($1, $2)", "$3, $4, $5, $6", terms);
-const OPEN_KEY_WITH_FACTS: &str = with_facts!("api_key_open_with_facts", "auth.api_key_open($1)", "$2, $3, $4, $5");
-const OPEN_KEY_TO_SEND: &str = with_facts!("api_key_open_to_send", "auth.api_key_open($1)", "$2, $3, $4, $5", terms);
+const OPEN_WITH_FACTS: &str =
+    with_facts!("session_open_with_facts", "auth.session_open($1, $2)", "$3, $4, $5, $6", "$2");
+const OPEN_TO_SEND: &str =
+    with_facts!("session_open_to_send", "auth.session_open($1, $2)", "$3, $4, $5, $6", "$2", terms);
+const OPEN_KEY_WITH_FACTS: &str =
+    with_facts!("api_key_open_with_facts", "auth.api_key_open($1)", "$2, $3, $4, $5", "now()");
+const OPEN_KEY_TO_SEND: &str =
+    with_facts!("api_key_open_to_send", "auth.api_key_open($1)", "$2, $3, $4, $5", "now()", terms);
 
 pub(super) fn session_kind(text: &str) -> Result<SessionKind, StoreError> {
     match text {
@@ -204,8 +216,9 @@ fn facts(row: &PgRow, with_terms: bool) -> Result<Option<Facts>, StoreError> {
         }
     };
     let resource = rows::resource(row, "record", "record_kind", "record_id")?;
+    let (muted_until, words_version) = (rows::timestamp_or_null(row, "muted_until")?, row.try_get("words_version")?);
     let terms = if with_terms { Some(terms(row)?) } else { None };
-    Ok(Some(Facts { conversation, message, resource, terms }))
+    Ok(Some(Facts { conversation, message, resource, terms, muted_until, words_version }))
 }
 
 fn terms(row: &PgRow) -> Result<SendTerms, StoreError> {

@@ -20,6 +20,7 @@ enum Step {
     Post { author: u128, at: usize, answers: Option<usize>, about: Option<usize> },
     Edit(usize),
     Delete(usize),
+    Moderate(usize),
     Read { who: u128, at: usize, seq: i64 },
     HideConversation(usize),
     HideRecord(usize),
@@ -58,6 +59,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         14 => (0..USERS, 0..64_usize, answers(), about()).prop_map(|(author, at, answers, about)| Step::Post { author, at, answers, about }),
         3 => n.clone().prop_map(Step::Edit),
         3 => n.clone().prop_map(Step::Delete),
+        4 => n.clone().prop_map(Step::Moderate),
         2 => (0..USERS, 0..64_usize, 0..12_i64).prop_map(|(who, at, seq)| Step::Read { who, at, seq }),
         1 => n.clone().prop_map(Step::HideConversation),
         2 => (0..2_usize).prop_map(Step::HideRecord),
@@ -144,6 +146,11 @@ impl Play {
             Step::Delete(which) => {
                 if let Some(id) = pick(&messages, which) {
                     self.world.delete(id);
+                }
+            }
+            Step::Moderate(which) => {
+                if let Some(id) = pick(&messages, which) {
+                    self.world.moderate(id);
                 }
             }
             Step::Read { who, at, seq } => {
@@ -302,8 +309,8 @@ impl Play {
             let (shown, fresh) = (self.client.feed.message(id).unwrap(), &self.world.messages[&id]);
             assert!(self.world.sees_message(fresh), "{id} may not be seen");
             assert_eq!(
-                (shown.version, shown.deleted_at, &shown.body),
-                (fresh.version, fresh.deleted_at, &fresh.body),
+                (shown.version, shown.moderated, shown.deleted_at, &shown.body),
+                (fresh.version, fresh.moderated, fresh.deleted_at, &fresh.body),
                 "{id}"
             );
         }

@@ -41,6 +41,8 @@ pub struct World {
     /// Whether `lastSeq` counts hidden messages: the feed must live with either.
     pub tells_hidden_positions: bool,
     clock: i64,
+    /// The texts of hidden messages.
+    kept: HashMap<MessageId, String>,
 }
 
 impl World {
@@ -54,6 +56,7 @@ impl World {
             keys: HashMap::new(),
             tells_hidden_positions,
             clock: 1_000_000,
+            kept: HashMap::new(),
         }
     }
 
@@ -123,6 +126,8 @@ impl World {
             created_at,
             edited_at: None,
             deleted_at: None,
+            hidden_at: None,
+            moderated: 0,
             reply_count: 0,
             last_reply_at: None,
         };
@@ -145,7 +150,7 @@ impl World {
     pub fn edit(&mut self, id: MessageId, body: &str) {
         let at = self.tick();
         let message = self.messages.get_mut(&id).unwrap();
-        if message.deleted_at.is_none() {
+        if message.deleted_at.is_none() && message.hidden_at.is_none() {
             message.version += 1;
             message.body = body.to_owned();
             message.text = text::literal(body);
@@ -163,6 +168,24 @@ impl World {
             message.deleted_at = Some(at);
             self.log.push(Event::Deleted(message.clone()));
         }
+    }
+
+    /// A moderator hides a message, or restores it.
+    pub fn moderate(&mut self, id: MessageId) {
+        let at = self.tick();
+        let message = self.messages.get_mut(&id).unwrap();
+        if message.deleted_at.is_some() {
+            return;
+        }
+        message.moderated += 1;
+        if message.hidden_at.take().is_some() {
+            message.body = self.kept.remove(&id).unwrap();
+        } else {
+            self.kept.insert(id, std::mem::take(&mut message.body));
+            message.hidden_at = Some(at);
+        }
+        message.text = if message.body.is_empty() { text::Document::default() } else { text::literal(&message.body) };
+        self.log.push(Event::Updated(message.clone()));
     }
 
     pub fn read(&mut self, who: u128, id: ConversationId, seq: i64) -> Option<ServerFrame> {
@@ -311,6 +334,7 @@ impl World {
                 let refusal = match current {
                     current if !self.sees_message(current) => Some(Code::NotFound),
                     current if current.deleted_at.is_some() => Some(Code::MessageDeleted),
+                    current if current.hidden_at.is_some() => Some(Code::MessageHidden),
                     current if current.version != version => Some(Code::VersionConflict),
                     _ => None,
                 };
@@ -365,7 +389,14 @@ impl World {
                 let can = ConversationRights { create: true, reply: true, edit: true, delete: true, moderate: false };
                 Input::ConversationLoaded {
                     ask,
-                    detail: ConversationDetail { summary: self.summary(conversation), participants, can },
+                    detail: ConversationDetail {
+                        summary: self.summary(conversation),
+                        participants,
+                        can,
+                        muted_until: None,
+                        notices: Vec::new(),
+                        blocked_ids: Vec::new(),
+                    },
                 }
             }
             Load::Messages { conversation, before } => {

@@ -286,6 +286,59 @@ pub const SQL: &[Sql] = &[
         deed: Deed::Function("auth.session_open(bytea,timestamp with time zone)", "s.expires_at > p_at;", "true;"),
         tests: "test(sign_in)",
     },
+    Sql {
+        name: "moderators open what was reported",
+        deed: Deed::Function("app.case_open(uuid,uuid,uuid,uuid,timestamptz)", "v_case.author_id = p_user OR ", ""),
+        tests: "test(moderation::walls::the_door_opens_reported_messages_only_and_only_for_their_moderators)",
+    },
+    Sql {
+        name: "a look at a case is told",
+        deed: Deed::Function(
+            "app.case_open(uuid,uuid,uuid,uuid,timestamptz)",
+            "'moderation.view'",
+            "'moderation.viewed'",
+        ),
+        tests: "test(moderation::queue::an_opened_case_shows_two_neighbours_of_its_thread_and_every_look_is_told)",
+    },
+    Sql {
+        name: "nobody judges themselves",
+        deed: Deed::Function(
+            "app.moderate(uuid,uuid,uuid,text,uuid,text,timestamptz,boolean,uuid,timestamptz)",
+            "m.author_id = p_user OR ",
+            "",
+        ),
+        tests: "test(moderation::walls::the_door_opens_reported_messages_only_and_only_for_their_moderators)",
+    },
+    Sql {
+        name: "versions of hidden messages are nobody's",
+        deed: Deed::Using("message_versions_read", "message_versions", "(m.hidden_at IS NULL)", "true"),
+        tests: "test(moderation::walls::the_text_of_a_hidden_message_is_in_no_row_that_anybody_reads)",
+    },
+    Sql {
+        name: "reports are their reporters'",
+        deed: Deed::Run("ALTER POLICY message_reports_read ON message_reports USING (true)"),
+        tests: "test(moderation::walls::reports_are_the_reporters_own_and_cases_are_nobodys_to_write)",
+    },
+    Sql {
+        name: "the muted do not write",
+        deed: Deed::Run("DROP POLICY messages_muted ON messages"),
+        tests: "test(moderation::walls::the_muted_can_not_write_by_hand_either)",
+    },
+    Sql {
+        name: "the blocked begin nothing with the blocker",
+        deed: Deed::Run("DROP POLICY conversations_blocked ON conversations"),
+        tests: "test(moderation::blocks::blocks_are_their_owners_to_see_and_to_make)",
+    },
+    Sql {
+        name: "the blocked notify nobody",
+        deed: Deed::Run("DROP TRIGGER notification_queue_block ON notification_queue"),
+        tests: "test(moderation::blocks::mentions_by_the_blocked_notify_only_about_business)",
+    },
+    Sql {
+        name: "words are for who moderates everything",
+        deed: Deed::Run("ALTER POLICY word_lists_read ON word_lists USING (true)"),
+        tests: "test(moderation::words::the_list_is_bounded_versioned_and_its_keepers_own)",
+    },
 ];
 
 pub const RUST: &[Rust] = &[
@@ -540,5 +593,12 @@ pub const RUST: &[Rust] = &[
         from: "decide(policy, subject, action, resource, at).is_allowed().then_some(Self {",
         to: "(decide(policy, subject, action, resource, at).is_allowed() || true).then_some(Self {",
         tests: "test(rest::) | test(doors::)",
+    },
+    Rust {
+        name: "the muted are told so",
+        file: "src/backend/service/moderation.rs",
+        from: "facts.muted_until.filter(|until| *until > at)",
+        to: "facts.muted_until.filter(|until| *until < at)",
+        tests: "test(moderation::acts::the_muted_read_and_do_not_write_until_the_time_has_come_or_the_mute_is_lifted)",
     },
 ];

@@ -56,7 +56,8 @@ impl Company {
         Ok(())
     }
 
-    /// Somebody was taken out of a conversation, or taken in again.
+    /// Somebody was taken out of a conversation, or taken in again; or a moderator did something about what they wrote there,
+    /// which they find when they load it.
     async fn participation_changed(
         &mut self,
         user: UserId,
@@ -71,12 +72,16 @@ impl Company {
         let audience = self.audiences.get(&conversation).cloned().flatten();
         let cursor = self.cursor(seq);
         let frame = match (&audience, self.viewers.get_mut(&user)) {
-            // Seeing a record's conversation does not depend on taking part in it.
-            (Some(audience), _) if audience.kind == ConversationKind::Record => return Ok(()),
-            (Some(audience), Some(viewer)) => viewer
-                .sight
-                .conversation(audience)
-                .then(|| ServerFrame::ConversationUpdated { cursor: cursor.clone(), conversation_id: conversation }),
+            (Some(audience), Some(viewer)) => {
+                if viewer.sight.conversation(audience) {
+                    Some(ServerFrame::ConversationUpdated { cursor: cursor.clone(), conversation_id: conversation })
+                } else if audience.kind == ConversationKind::Record {
+                    // Seeing a record's conversation does not depend on taking part in it: nothing was withdrawn.
+                    return Ok(());
+                } else {
+                    None
+                }
+            }
             _ => None,
         };
         let frame = frame.unwrap_or(ServerFrame::AccessRevoked {

@@ -426,6 +426,8 @@ fn message(number: u128, place: u128, link: Option<RecordKey>) -> Message {
         created_at: Timestamp::from_millis(0),
         edited_at: None,
         deleted_at: None,
+        hidden_at: None,
+        moderated: 0,
         reply_count: 0,
         last_reply_at: None,
     }

@@ -88,6 +88,22 @@ fn ask(operation: &str, target: &Target) -> (Ask, bool) {
         "open_realtime" => (get("/realtime".into()), false),
         "list_audit" => (get("/admin/audit".into()), false),
         "get_openapi" => (get("/openapi.json".into()), false),
+        "create_report" => (post(format!("/messages/{message}/reports")).json(&json!({ "reason": "spam" })), true),
+        // The queue is refused as a whole (403) to whoever moderates nothing: super::moderation asks about its targets.
+        "list_reports" => (get("/moderation/reports".into()), false),
+        "open_report" => (get(format!("/moderation/reports/{message}")), false),
+        "moderate" => {
+            (post(format!("/moderation/reports/{message}/acts")).json(&json!({ "act": "hide", "reason": "x" })), false)
+        }
+        "get_words" => (get("/admin/words".into()), false),
+        "put_words" => (Ask::new(Method::PUT, "/admin/words").json(&json!({ "entries": [], "baseVersion": 0 })), false),
+        "list_notices" => (get("/moderation/notices".into()), false),
+        "acknowledge_notice" => {
+            (post("/moderation/notices/ntc_0198000000007000800000000000002a/acknowledge".into()), false)
+        }
+        "list_blocks" => (get("/blocks".into()), false),
+        "block_person" => (Ask::new(Method::PUT, format!("/people/{}/block", user_id(target.person))), false),
+        "unblock_person" => (Ask::new(Method::DELETE, format!("/people/{}/block", user_id(target.person))), false),
         // Administration is refused as a whole (403) before anything is looked for: super::admin asks about its targets.
         "get_policy" => (get("/admin/policy".into()), false),
         "put_policy" => (
