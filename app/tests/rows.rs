@@ -54,6 +54,8 @@ fn shown(collapsed: &[MessageId], reply_to: Option<MessageId>) -> Vec<Row> {
     let lens = Lens {
         viewer: feed.viewer(),
         can: feed.conversation(conversation(INVOICE)).and_then(|view| view.can),
+        blocked: &[],
+        unfolded: &[],
         collapsed,
         reply_to,
         divider: 8,

@@ -12,7 +12,7 @@ use crate::{
     domain::RecordKey,
     ids::{ConversationId, MessageId, UserId},
     limits,
-    wire::{ConversationDetail, ConversationRights, ConversationSummary, Message, MessagePreview, Participant},
+    wire::{ConversationDetail, ConversationRights, ConversationSummary, Message, MessagePreview, Notice, Participant},
 };
 
 use super::{
@@ -57,6 +57,11 @@ pub(super) struct Conversation {
     pub detail_ticket: u64,
     pub participants: Vec<Participant>,
     pub can: Option<ConversationRights>,
+    /// Until when the viewer may not write.
+    pub muted_until: Option<Timestamp>,
+    pub notices: Vec<Notice>,
+    /// Whose messages about no record are folded.
+    pub blocked: Vec<UserId>,
     /// How far people have read, as frames told: one may overtake the answer that names its person.
     receipts: HashMap<UserId, i64>,
     /// How far the viewer has read, or says so with a request under way.
@@ -91,6 +96,9 @@ impl Conversation {
             detail_ticket: 0,
             participants: Vec::new(),
             can: None,
+            muted_until: None,
+            notices: Vec::new(),
+            blocked: Vec::new(),
             receipts: HashMap::new(),
             read_seq: 0,
             read_acked: 0,
@@ -300,6 +308,9 @@ impl Conversation {
             one.read_seq = one.read_seq.max(self.receipts.get(&one.person.id).copied().unwrap_or(0));
         }
         self.can = Some(detail.can);
+        self.muted_until = detail.muted_until;
+        self.notices = detail.notices;
+        self.blocked = detail.blocked_ids;
         self.detail_ticket = ticket;
         self.timeline.revision = desk.revision;
     }

@@ -126,6 +126,11 @@ pub enum Input {
         /// Which.
         conversation: ConversationId,
     },
+    /// The viewer did something elsewhere that the conversation tells of (blocked somebody, read a notice): loads it again.
+    ConversationChanged {
+        /// Which.
+        conversation: ConversationId,
+    },
     /// It is no longer shown. What was loaded stays, and stays current, until the next resync.
     ConversationClosed {
         /// Which.
@@ -363,6 +368,7 @@ impl Input {
             Self::InboxOpened
             | Self::InboxMoreWanted
             | Self::ConversationOpened { .. }
+            | Self::ConversationChanged { .. }
             | Self::ConversationClosed { .. }
             | Self::OlderWanted { .. }
             | Self::ThreadWanted { .. }

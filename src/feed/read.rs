@@ -82,6 +82,9 @@ impl Feed {
             failed: own().filter(|pending| matches!(pending.delivery, Delivery::Failed { .. })).count(),
             participants: &conversation.participants,
             can: conversation.can,
+            muted_until: conversation.muted_until,
+            notices: &conversation.notices,
+            blocked: &conversation.blocked,
             stale: conversation.unsure > 0 || conversation.base_ticket <= self.desk.barrier,
         })
     }

@@ -56,6 +56,11 @@ impl Feed {
                 conversation.open = true;
                 refresh(conversation, desk, effects);
             }
+            Input::ConversationChanged { conversation } => {
+                if let Some(conversation) = self.conversations.get_mut(&conversation) {
+                    conversation.want(&mut self.desk, effects);
+                }
+            }
             Input::ConversationClosed { conversation } => {
                 if let Some(conversation) = self.conversations.get_mut(&conversation) {
                     conversation.open = false;

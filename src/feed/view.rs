@@ -4,7 +4,7 @@ use crate::{
     clock::Timestamp,
     domain::{ConversationKind, MessageBody, PresenceStatus, RecordKey, text::Document},
     ids::{ConversationId, MessageId, UserId},
-    wire::{CloseCode, ConversationRights, LinkedRecord, Message, MessagePreview, Participant, Person},
+    wire::{CloseCode, ConversationRights, LinkedRecord, Message, MessagePreview, Notice, Participant, Person},
 };
 
 use super::{
@@ -101,6 +101,12 @@ pub struct ConversationView<'a> {
     pub participants: &'a [Participant],
     /// What the viewer may do, once the conversation has been opened.
     pub can: Option<ConversationRights>,
+    /// Until when the viewer may not write here.
+    pub muted_until: Option<Timestamp>,
+    /// What moderators did about messages of the viewer here, newest first.
+    pub notices: &'a [Notice],
+    /// Whose messages about no record are folded.
+    pub blocked: &'a [UserId],
     /// Whether what is shown is being checked against the server.
     pub stale: bool,
 }

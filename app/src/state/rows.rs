@@ -100,6 +100,10 @@ pub struct MessageRow {
     pub edited_at: Option<Timestamp>,
     /// Whether it is a tombstone.
     pub deleted: bool,
+    /// Whether a moderator hid it.
+    pub hidden: bool,
+    /// Whether it is folded, because its author is blocked.
+    pub blocked: bool,
     /// Whether it was new when the conversation was opened.
     pub new: bool,
     /// Loaded replies below it.
@@ -119,6 +123,10 @@ pub struct Lens<'a> {
     pub viewer: UserId,
     /// What they may do.
     pub can: Option<ConversationRights>,
+    /// Whose messages about no record are folded.
+    pub blocked: &'a [UserId],
+    /// Folded messages that are shown all the same.
+    pub unfolded: &'a [MessageId],
     /// Branches that are collapsed.
     pub collapsed: &'a [MessageId],
     /// The message that is being answered.
@@ -204,6 +212,13 @@ fn push(rows: &mut Vec<Row>, item: &Item<'_>, parent: Option<&Item<'_>>, lens: &
     rows.push(Row::Message(Box::new(row)));
 }
 
+/// Talk about a record is never folded: business reaches whom it concerns.
+fn is_folded(item: &Item<'_>, lens: &Lens<'_>) -> bool {
+    lens.blocked.contains(&item.author().id)
+        && item.record().is_none()
+        && item.id().is_some_and(|id| !lens.unfolded.contains(&id))
+}
+
 fn message(item: &Item<'_>, parent: Option<&Item<'_>>, lens: &Lens<'_>, before: Option<&Row>) -> MessageRow {
     let author = item.author();
     let own = author.id == lens.viewer;
@@ -214,7 +229,8 @@ fn message(item: &Item<'_>, parent: Option<&Item<'_>>, lens: &Lens<'_>, before: 
             && (0..TOGETHER_S).contains(&item.at().since_s(last.at)) && last.replies == 0);
     let context = (depth > RAILS_MAX).then(|| {
         let parent = parent?;
-        Some((parent.author().name.clone(), parent.text().preview()))
+        let text = if is_folded(parent, lens) { String::new() } else { parent.text().preview() };
+        Some((parent.author().name.clone(), text))
     });
     let mut row = MessageRow {
         key: item.key.clone(),
@@ -231,6 +247,8 @@ fn message(item: &Item<'_>, parent: Option<&Item<'_>>, lens: &Lens<'_>, before: 
         link: None,
         edited_at: None,
         deleted,
+        hidden: false,
+        blocked: is_folded(item, lens),
         new: false,
         replies: item.descendants,
         folded: None,
@@ -240,6 +258,7 @@ fn message(item: &Item<'_>, parent: Option<&Item<'_>>, lens: &Lens<'_>, before: 
     match item.content {
         Content::Confirmed { message, change } => {
             row.seq = Some(message.seq);
+            row.hidden = message.hidden_at.is_some() && !deleted;
             row.edited_at = message.edited_at.filter(|_| !deleted);
             row.new = !own && message.seq > lens.divider && !deleted;
             row.link = message.link.clone().filter(|link| link.source == LinkSource::Own && !deleted);
@@ -253,7 +272,7 @@ fn message(item: &Item<'_>, parent: Option<&Item<'_>>, lens: &Lens<'_>, before: 
             };
             if let Some(can) = lens.can.filter(|_| !deleted && change.is_none()) {
                 let open = lens.clock.now.since_s(message.created_at) <= i64::from(lens.edit_window_s);
-                row.can = (can.reply, own && can.edit && open, (own && can.delete) || can.moderate);
+                row.can = (can.reply, own && can.edit && open && !row.hidden, (own && can.delete) || can.moderate);
             }
         }
         Content::Pending(pending) => {

@@ -20,6 +20,10 @@ pub enum Dialog {
     Picker,
     /// Whether to delete this message.
     Delete(MessageId),
+    /// Why this message is reported.
+    Report(MessageId),
+    /// Whether to block this person, in this conversation's sight.
+    Block(UserId, ConversationId),
     /// Whether to sign out although so many messages are not sent.
     SignOut(usize),
 }
@@ -37,6 +41,8 @@ pub struct Ui {
     pub editing: RwSignal<Option<MessageId>>,
     /// Branches that are collapsed.
     pub collapsed: RwSignal<Vec<MessageId>>,
+    /// Messages of blocked people that are shown all the same.
+    pub unfolded: RwSignal<Vec<MessageId>>,
     /// What is open over the panel.
     pub dialog: RwSignal<Option<Dialog>>,
     /// Position up to which the viewer had read when they opened the conversation.
@@ -98,6 +104,7 @@ impl Scope {
             ui: Ui {
                 open: RwSignal::new(open),
                 unread_only: RwSignal::new(false),
+                unfolded: RwSignal::new(Vec::new()),
                 reply_to: RwSignal::new(None),
                 editing: RwSignal::new(None),
                 collapsed: RwSignal::new(Vec::new()),

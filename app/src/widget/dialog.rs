@@ -9,7 +9,7 @@ use crate::{
     node::{Node, button, div, el, live},
     parts::icon,
     state::{Scope, scope::Dialog, words},
-    widget::{message, panel, picker, switcher},
+    widget::{message, moderation, panel, picker, switcher},
 };
 
 /// Whatever is open over the panel.
@@ -20,6 +20,8 @@ pub fn dialogs(scope: Scope) -> Node {
             Dialog::Switcher => switcher::switcher(scope),
             Dialog::Picker => picker::picker(scope),
             Dialog::Delete(message) => delete(scope, message),
+            Dialog::Report(message) => moderation::report(scope, message),
+            Dialog::Block(person, conversation) => moderation::block(scope, person, conversation),
             Dialog::SignOut(unsent) => sign_out(scope, unsent),
         })
     })

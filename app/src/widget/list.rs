@@ -213,6 +213,8 @@ fn main(scope: Scope, row: &Row) -> Vec<Node> {
     let preview = match (&row.typing, &row.last) {
         (Some(name), _) => format!("{name} is writing"),
         (None, Some(last)) if last.deleted => "Message deleted".to_owned(),
+        // Hidden by a moderator; or a message of signs that no line can show.
+        (None, Some(last)) if last.text.is_empty() => "…".to_owned(),
         (None, Some(last)) if last.author_id == scope.viewer => format!("You: {}", last.text),
         (None, Some(last)) if row.kind == ConversationKind::Direct => last.text.clone(),
         (None, Some(last)) => format!("{}: {}", last.author_name.split(' ').next().unwrap_or_default(), last.text),

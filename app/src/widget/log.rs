@@ -30,11 +30,14 @@ const FOLLOW_PX: i32 = 96;
 fn current(scope: Scope, id: ConversationId, feed: &Feed) -> Vec<(u64, Row)> {
     let Some(timeline) = feed.timeline(id) else { return Vec::new() };
     let ui = scope.ui;
-    let collapsed = ui.collapsed.get();
+    let (collapsed, unfolded) = (ui.collapsed.get(), ui.unfolded.get());
+    let view = feed.conversation(id);
     let membership = scope.membership();
     let lens = Lens {
         viewer: scope.viewer,
-        can: feed.conversation(id).and_then(|view| view.can),
+        can: view.as_ref().and_then(|view| view.can),
+        blocked: view.as_ref().map_or(&[], |view| view.blocked),
+        unfolded: &unfolded,
         collapsed: &collapsed,
         reply_to: ui.reply_to.get(),
         divider: ui.divider.get(),

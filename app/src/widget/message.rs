@@ -9,7 +9,7 @@ use postil::{
 
 use super::{
     composer::{self, Target},
-    log,
+    log, moderation,
 };
 use crate::{
     net::{dom, ids},
@@ -73,7 +73,7 @@ pub fn message(scope: Scope, conversation: ConversationId, cell: ArcRwSignal<Row
                 })
                 .live(move || of_foot.with(|row| foot(scope, row))),
         )
-        .live(move || if editing.get() == 1 { None } else { of_actions.with(|row| actions(scope, row)) })
+        .live(move || if editing.get() == 1 { None } else { of_actions.with(|row| actions(scope, conversation, row)) })
         .into()
 }
 
@@ -83,7 +83,7 @@ fn class(row: &MessageRow) -> String {
         (row.depth == 0, " root"),
         (row.head, " head"),
         (row.new, " is-new"),
-        (row.deleted, " deleted"),
+        (row.deleted || row.hidden || row.blocked, " deleted"),
         (matches!(row.progress, Progress::Busy(_) | Progress::Waiting), " pending"),
         (matches!(row.progress, Progress::SendFailed(_)), " failed"),
     ];
@@ -125,6 +125,17 @@ fn head(scope: Scope, row: &MessageRow) -> Option<Vec<Node>> {
 fn body(scope: Scope, row: &MessageRow) -> Vec<Node> {
     if row.deleted {
         return vec![div("message-text").child("Message deleted").into()];
+    }
+    if row.hidden {
+        return vec![
+            div("message-text").test_id("hidden").child("Hidden by a moderator").into(),
+            state(scope, row).into(),
+        ];
+    }
+    if let Some(id) = row.id.filter(|_| row.blocked) {
+        let show = move || scope.ui.unfolded.update(|unfolded| unfolded.push(id));
+        let text = div("message-text").test_id("folded").child("Message from a blocked person ");
+        return vec![text.child(button("link", show).child("Show")).into()];
     }
     let edited = row.edited_at.map(|at| {
         let title = format!("Edited {}", scope.shell.clock.get().long(at));
@@ -224,11 +235,11 @@ fn fold(scope: Scope, id: MessageId) {
 }
 
 /// An action without words on it has them in its name.
-fn action(name: &'static str, glyph: &'static str, act: impl FnMut() + Send + 'static) -> Node {
+pub(super) fn action(name: &'static str, glyph: &'static str, act: impl FnMut() + Send + 'static) -> Node {
     button("action", act).label(name).attr("title", name).child(icon::icon(glyph)).into()
 }
 
-fn actions(scope: Scope, row: &MessageRow) -> Option<Vec<Node>> {
+fn actions(scope: Scope, conversation: ConversationId, row: &MessageRow) -> Option<Vec<Node>> {
     let id = row.id?;
     let (reply, edit, delete) = row.can;
     let ui = scope.ui;
@@ -251,6 +262,12 @@ fn actions(scope: Scope, row: &MessageRow) -> Option<Vec<Node>> {
     }
     if delete {
         actions.push(action("Delete", icon::TRASH, move || ui.dialog.set(Some(Dialog::Delete(id)))));
+    }
+    if !row.own && !row.deleted {
+        if !row.hidden {
+            actions.push(action("Report", icon::WARNING, move || ui.dialog.set(Some(Dialog::Report(id)))));
+        }
+        actions.push(moderation::block_action(scope, conversation, row.author.id));
     }
     if actions.is_empty() {
         return None;

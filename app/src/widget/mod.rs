@@ -6,6 +6,7 @@ pub mod launcher;
 pub mod list;
 pub mod log;
 pub mod message;
+pub mod moderation;
 pub mod panel;
 pub mod picker;
 pub mod reading;

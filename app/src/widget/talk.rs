@@ -10,7 +10,7 @@ use postil::{
 
 use super::{
     composer::{self, Target},
-    log,
+    log, moderation,
 };
 use crate::{
     net::dom,
@@ -92,7 +92,11 @@ pub fn talk(scope: Scope, id: ConversationId) -> Node {
             }
         })
     };
+    // 0: reading only; 1: yes; 2: muted.
     let can_write = Memo::new(move |_| {
+        if moderation::muted(scope, id).is_some() {
+            return 2_u16;
+        }
         scope.with(|feed| u16::from(feed.conversation(id).and_then(|view| view.can).is_none_or(|can| can.create)))
     });
     dom::effect(move || {
@@ -102,6 +106,11 @@ pub fn talk(scope: Scope, id: ConversationId) -> Node {
         }
     });
     let compose = live(move || {
+        if can_write.get() == 2 {
+            let until = untrack(|| moderation::muted(scope, id)).map(|at| scope.shell.clock.get_untracked().long(at));
+            let text = format!("You can't write here until {}.", until.unwrap_or_default());
+            return el("p", "read-only").test_id("muted").child(icon::icon(icon::LOCK)).child(text).into();
+        }
         if can_write.get() == 1 {
             return composer::composer(scope, id, Target::New);
         }
@@ -110,6 +119,7 @@ pub fn talk(scope: Scope, id: ConversationId) -> Node {
     vec![
         live(move || head.get().map(|head| header(scope, head))),
         div("log-frame").live(body).into(),
+        moderation::notices(scope, id),
         div("typing").test_id("typing").live(typing).into(),
         compose,
     ]
