@@ -25,6 +25,21 @@ pub struct ListAudit {
     pub limit: Option<u16>,
 }
 
+/// `GET /admin/audit/chain`: where the audit log's chain stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditChain {
+    /// Position of the newest entry, which is how many there are.
+    pub seq: i64,
+    /// Its hash, in hexadecimal digits: whoever notes it elsewhere can prove what stood before it.
+    pub hash: String,
+    /// The position up to which the newest signed checkpoint vouches; 0: there is none yet.
+    pub signed_seq: i64,
+    /// When that was signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_at: Option<Timestamp>,
+}
+
 /// Who did it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

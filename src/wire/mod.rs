@@ -11,7 +11,7 @@ pub mod rest;
 
 pub use abuse::*;
 pub use admin::*;
-pub use audit::{AuditActor, AuditEntry, ListAudit};
+pub use audit::{AuditActor, AuditChain, AuditEntry, ListAudit};
 pub use frame::{ClientFrame, CloseCode, ServerFrame};
 pub use moderation::*;
 pub use problem::{Code, FieldError, Problem};

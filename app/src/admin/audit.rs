@@ -1,7 +1,10 @@
 //! The audit log: who did what, when, to what; each entry with its place in the chain.
 
 use leptos::prelude::*;
-use postil::{ids::UserId, wire::AuditEntry};
+use postil::{
+    ids::UserId,
+    wire::{AuditChain, AuditEntry},
+};
 
 use super::{
     Data, Desk,
@@ -9,8 +12,8 @@ use super::{
     list::{List, parameter},
 };
 use crate::{
-    net::dom,
-    node::{Node, button, div, el, live, span},
+    net::{api::Call, dom},
+    node::{Node, button, div, el, span},
     parts::states,
 };
 
@@ -102,39 +105,45 @@ pub fn audit(desk: Desk, data: Data) -> Node {
         .child(el("p", "admin-lead").child(
             "Entries are never changed: each carries the hash of the one before it, and the end of the chain is signed every hour. Reading this page is an entry, too.",
         ))
-        .child(chain(list))
+        .child(data.chain.map(|first| chain(desk, first)))
         .child(tools)
         .child(rows)
         .into()
 }
 
-/// Where the chain stands, as far as this page knows.
-fn chain(list: List<AuditEntry>) -> Node {
-    // The newest entry that was seen: a filter shows older ones.
-    let newest = Memo::new(move |last: Option<&Option<(i64, String)>>| {
-        let shown = list.with(|entries| entries.first().map(|entry| (entry.seq, entry.hash.clone())));
-        shown.max(last.cloned().flatten())
-    });
-    live(move || {
-        newest.get().map(|(seq, hash)| {
-            div("audit-chain")
-                .test_id("chain")
-                .child(
+/// Where the chain stands, and a look at where it stands now.
+fn chain(desk: Desk, first: AuditChain) -> Node {
+    let (now, form) = (RwSignal::new(first), Form::new());
+    let again = move || form.send(desk, Call::get("/admin/audit/chain"), move |chain: AuditChain| now.set(chain));
+    let signed = move |chain: &AuditChain| match chain.signed_at {
+        Some(at) => format!("Signed up to no. {}, {}.", chain.signed_seq, desk.clock.get().long(at)),
+        None => "Nothing is signed yet: a worker does so every hour.".to_owned(),
+    };
+    div("audit-chain")
+        .test_id("chain")
+        .live(move || {
+            now.with(|chain| {
+                vec![
                     el("p", "")
-                        .child(el("strong", "").child(format!("{seq} entries")))
-                        .child(", the newest with the hash"),
-                )
-                .child(el("p", "mono").child(hash))
-                .child(
-                    el("p", "form-hint")
-                        .child("Note it elsewhere, or compare it with an export: ")
-                        .child(el("code", "").child("postil audit export"))
-                        .child(" and ")
-                        .child(el("code", "").child("postil audit verify"))
-                        .child(" show whether anything was taken out or changed."),
-                )
+                        .child(el("strong", "").child(format!("{} entries", chain.seq)))
+                        .child(", the newest with the hash")
+                        .into(),
+                    Node::from(el("p", "mono").child(chain.hash.clone())),
+                    el("p", "").child(signed(chain)).into(),
+                ]
+            })
         })
-    })
+        .child(
+            el("p", "form-hint")
+                .child("Note the hash elsewhere: ")
+                .child(el("code", "").child("postil audit export"))
+                .child(" and ")
+                .child(el("code", "").child("postil audit verify"))
+                .child(" show whether anything before it was taken out or changed. "),
+        )
+        .child(button("link", again).child("Look again"))
+        .child(form.alert())
+        .into()
 }
 
 fn row(desk: Desk, by: impl Fn(UserId) + Copy + Send + 'static, entry: &AuditEntry) -> Node {

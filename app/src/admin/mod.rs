@@ -29,8 +29,8 @@ pub mod words;
 use postil::{
     clock::Timestamp,
     wire::{
-        AdminRights, AuditEntry, Departments, Invitation, Me, Member, Page, PolicyVersion, PolicyVersionInfo, Projects,
-        Roles,
+        AdminRights, AuditChain, AuditEntry, Departments, Invitation, Me, Member, Page, PolicyVersion,
+        PolicyVersionInfo, Projects, Roles,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -138,6 +138,8 @@ pub struct Data {
     pub versions: Option<Page<PolicyVersionInfo>>,
     /// The audit log, the first page.
     pub audit: Option<Page<AuditEntry>>,
+    /// Where its chain stands.
+    pub chain: Option<AuditChain>,
 }
 
 /// What the browser starts with.

@@ -216,7 +216,11 @@ impl RequestLoader {
                     data.projects = Some(services.list_projects(&who).await?);
                 }
             }
-            Section::Audit => data.audit = Some(services.list_audit(&who, &ListAudit::default()).await?),
+            Section::Audit => {
+                // That it is read is an entry: the chain is asked afterwards, so that both agree.
+                data.audit = Some(services.list_audit(&who, &ListAudit::default()).await?);
+                data.chain = Some(services.get_audit_chain(&who).await?);
+            }
         }
         Ok(data)
     }

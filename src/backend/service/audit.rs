@@ -25,7 +25,7 @@ use crate::{
     },
     ids::{CompanyId, CorrelationId, UserId},
     limits,
-    wire::{AuditEntry, Code, ListAudit, Page},
+    wire::{AuditChain, AuditEntry, Code, ListAudit, Page},
 };
 
 /// Work that must not delay an answer. Whoever serves spawns it, and waits for it at the end.
@@ -146,6 +146,16 @@ impl Services {
         let next_cursor =
             items.last().filter(|_| more).map(|last| self.page_cursor("audit", caller.company(), &last.seq));
         Ok(Page { items, next_cursor })
+    }
+
+    /// Where the chain of the audit log stands, for a person whom `admin:export` is allowed.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`].
+    pub async fn get_audit_chain(&self, credentials: &Credentials) -> Result<AuditChain, ServiceError> {
+        let (caller, permit) = self.open_admin(credentials, Action::AdminExport).await?;
+        let mut tx = self.store().begin(&caller, "audit.chain").await?;
+        Ok(tx.audit_chain(&permit).await?)
     }
 
     /// Signs the ends of all audit logs that have new entries and whose last checkpoint is older than

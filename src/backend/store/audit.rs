@@ -14,7 +14,7 @@ use crate::{
     },
     clock::Timestamp,
     ids::{CompanyId, CorrelationId, UserId},
-    wire::{AuditActor, AuditEntry},
+    wire::{AuditActor, AuditChain, AuditEntry},
 };
 
 /// Which entries.
@@ -35,6 +35,8 @@ SELECT app.audit($1, $2, $3, $4, $5, $6, $7)";
 const PAGE: &str = "-- store::audit_page
 SELECT seq, action, actor_id, actor_name, target, detail, correlation_id, at, hash
 FROM app.audit_page($1, $2, $3, $4, $5, $6, $7, $8)";
+const CHAIN: &str = "-- store::audit_chain
+SELECT audit_seq, audit_hash, checkpoint_seq, checkpoint_at FROM company_stream WHERE company_id = $1";
 const EXPORT: &str = "-- store::audit_export
 SELECT seq, entry, hash FROM app.audit_export($1, $2, $3)";
 const EXPORT_CHECKPOINTS: &str = "-- store::audit_export_checkpoints
@@ -43,6 +45,25 @@ const CHECKPOINT: &str = "-- store::audit_checkpoint
 SELECT app.audit_checkpoint($1, $2, $3, $4, $5, $6) AS stored";
 
 impl CompanyTx {
+    /// Where the chain stands.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn audit_chain(&mut self, permit: &Permit<()>) -> Result<AuditChain, StoreError> {
+        // Pairs with the check in service::get_audit_chain.
+        assert!(
+            permit.action() == Action::AdminExport && permit.user() == self.user && permit.company() == self.company
+        );
+        let row = sqlx::query(CHAIN).bind(self.company.uuid()).fetch_one(&mut *self.tx).await?;
+        let hash: Vec<u8> = row.try_get("audit_hash")?;
+        Ok(AuditChain {
+            seq: row.try_get("audit_seq")?,
+            hash: crate::backend::audit::hex(&hash),
+            signed_seq: row.try_get("checkpoint_seq")?,
+            signed_at: rows::timestamp_or_null(&row, "checkpoint_at")?,
+        })
+    }
+
     /// Writes an entry of the audit log, in this transaction and under the caller's name. `target` and `detail` hold ids and
     /// figures: no text of messages, no secrets, no fractions (`docs/audit.md`). What triggers tell (memberships, roles,
     /// departments, projects, policies in force, settings, keys, access of records) needs no entry from here.

@@ -37,6 +37,22 @@ fn whoever_may_export_reads_it_newest_first_and_nobody_else() {
 }
 
 #[test]
+fn the_end_of_the_chain_is_told_as_it_is_and_as_it_is_signed() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let olga = server.admits(&scene.olga).await;
+        let newest = olga.gets("/admin/audit?limit=1").await.good()["items"][0].clone();
+        let chain = olga.gets("/admin/audit/chain").await.good();
+        assert_eq!((&chain["seq"], &chain["hash"]), (&newest["seq"], &newest["hash"]));
+        assert_eq!((chain["signedSeq"].as_i64(), chain.get("signedAt")), (Some(0), None), "nothing is signed yet");
+        // The hash is the company's own: the other's chain is another.
+        let sven = server.admits(&scene.sven).await;
+        assert_ne!(sven.gets("/admin/audit/chain").await.good()["hash"], chain["hash"]);
+    });
+}
+
+#[test]
 fn it_is_searched_by_action_and_person_and_tells_names() {
     in_a_house(async |house| {
         let scene = Scene::set(house).await;

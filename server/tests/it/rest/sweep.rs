@@ -87,6 +87,7 @@ fn ask(operation: &str, target: &Target) -> (Ask, bool) {
         // A request that is no upgrade: what it proves is asked by the tests of sockets.
         "open_realtime" => (get("/realtime".into()), false),
         "list_audit" => (get("/admin/audit".into()), false),
+        "get_audit_chain" => (get("/admin/audit/chain".into()), false),
         "get_openapi" => (get("/openapi.json".into()), false),
         "create_report" => (post(format!("/messages/{message}/reports")).json(&json!({ "reason": "spam" })), true),
         // The queue is refused as a whole (403) to whoever moderates nothing: super::moderation asks about its targets.
