@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use postil::{
+    backend::bus::Class,
     ids::{MessageId, NoticeId, UserId},
     wire::{
         Blocks, Code, CreateReport, InCompany, ListReports, Moderate, Notices, OpenedCase, Page, PutWordList, Report,
@@ -25,24 +26,30 @@ fn cases() -> Vec<Route> {
     vec![
         Route::new(POST, "/messages/{id}/reports", "create_report", create_report)
             .says("moderation", "Reports a message to the moderators, once; its author is not told by whom.")
+            .weighs(Class::Write, 2)
             .can_fail(&[Code::Forbidden, Code::MessageDeleted]),
         Route::new(GET, "/moderation/reports", "list_reports", list_reports)
             .says("moderation", "Reported messages that the viewer may judge, the newest reports first, without text.")
+            .weighs(Class::Admin, 1)
             .can_fail(&[Code::Forbidden, Code::InvalidCursor]),
         Route::new(GET, "/moderation/reports/{id}", "open_report", open_report)
             .says("moderation", "A reported message with its nearest neighbours; each look is told in the audit log.")
+            .weighs(Class::Admin, 1)
             .can_fail(FORBIDDEN),
         Route::new(POST, "/moderation/reports/{id}/acts", "moderate", moderate)
             .says(
                 "moderation",
                 "Hides or restores a reported message, warns, mutes or removes its author, or resolves.",
             )
+            .weighs(Class::Admin, 1)
             .can_fail(&[Code::Forbidden, Code::BeyondOwnRights, Code::MessageDeleted, Code::NotAGroup]),
         Route::new(GET, "/admin/words", "get_words", get_words)
             .says("moderation", "The company's word list.")
+            .weighs(Class::Admin, 1)
             .can_fail(FORBIDDEN),
         Route::new(PUT, "/admin/words", "put_words", put_words)
             .says("moderation", "Puts a word list in force.")
+            .weighs(Class::Admin, 5)
             .can_fail(&[Code::Forbidden, Code::VersionConflict]),
     ]
 }
@@ -51,18 +58,23 @@ fn own() -> Vec<Route> {
     vec![
         Route::new(GET, "/moderation/notices", "list_notices", list_notices)
             .says("moderation", "What was done about the viewer's own messages, as far as not acknowledged.")
+            .weighs(Class::Read, 1)
             .can_fail(FORBIDDEN),
         Route::new(POST, "/moderation/notices/{id}/acknowledge", "acknowledge_notice", acknowledge_notice)
             .says("moderation", "Notes that the viewer has read a notice.")
+            .weighs(Class::Write, 1)
             .can_fail(FORBIDDEN),
         Route::new(GET, "/blocks", "list_blocks", list_blocks)
             .says("people", "Whom the viewer has blocked.")
+            .weighs(Class::Read, 1)
             .can_fail(FORBIDDEN),
         Route::new(PUT, "/people/{id}/block", "block_person", block_person)
             .says("people", "Blocks somebody for the viewer, in talk about no record; they are not told.")
+            .weighs(Class::Write, 1)
             .can_fail(&[Code::Forbidden, Code::InvalidField]),
         Route::new(DELETE, "/people/{id}/block", "unblock_person", unblock_person)
             .says("people", "Lifts a block.")
+            .weighs(Class::Write, 1)
             .can_fail(FORBIDDEN),
     ]
 }

@@ -13,7 +13,6 @@ use super::{
 use crate::{
     access::{Action, Effect, Permit, Resource},
     backend::{
-        bus::Bucket,
         caller::{Caller, Credentials},
         store::{
             Facts, Target,
@@ -70,7 +69,6 @@ impl Services {
         if caller.session().is_none() || message.author_id == caller.user() {
             return Err(ServiceError::detail(Code::Forbidden, "people report the messages of others"));
         }
-        self.limit(Bucket::Send, &format!("{}:{}", caller.company(), caller.user())).await?;
         let mut tx = self.store().begin(&caller, "report.create").await?;
         if tx.message_get(id).await?.is_none_or(|message| message.deleted_at.is_some()) {
             return Err(ServiceError::code(Code::MessageDeleted));
