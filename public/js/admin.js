@@ -7,10 +7,20 @@ window.__RESOLVED_RESOURCES = [];
 window.__SERIALIZED_ERRORS = [];
 window.__INCOMPLETE_CHUNKS = [];
 
+// What is pressed before the bundle listens is done once it does; a form is never sent past it, into an address.
+let early;
+const note = ({ target }) => (early = target.closest("button"));
+const hold = (event) => event.preventDefault();
+document.addEventListener("click", note, true);
+document.addEventListener("submit", hold, true);
+
 try {
   const bundle = await import(js);
   await bundle.default({ module_or_path: wasm });
   bundle.hydrate();
+  document.removeEventListener("click", note, true);
+  document.removeEventListener("submit", hold, true);
+  if (early?.isConnected && !early.disabled) early.click();
 } catch (error) {
   // What stands can be read, but nothing would answer: that must be said, not discovered.
   const strip = document.createElement("p");

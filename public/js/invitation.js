@@ -5,8 +5,17 @@ const error = document.querySelector(".sign-in-error");
 const submit = form.querySelector("button");
 for (const name of ["name", "password"]) form.elements[name].setAttribute("aria-describedby", `${name}-hint`);
 
-// It stays in the address until it is used, so that the page can be loaded again; used, it opens nothing.
-let token = location.hash.slice(1);
+// Out of the address and its history, where the next person at this browser would find it, into this tab's memory, so that the
+// page can be loaded again. Another link opened in this tab takes its place.
+const KEPT = "postil:invitation";
+const linked = () => location.hash.slice(1);
+if (linked()) {
+  sessionStorage.setItem(KEPT, linked());
+  history.replaceState(null, "", location.pathname);
+}
+addEventListener("hashchange", () => linked() && location.reload());
+const token = sessionStorage.getItem(KEPT);
+let accepted = false;
 
 function say(text, field) {
   error.textContent = text;
@@ -36,7 +45,8 @@ form.addEventListener("submit", async (event) => {
     const answer = await post("/invitations/accept", { token, name: form.elements.name.value.trim(), password });
     if (answer.ok) {
       // It is good once: whatever happens now, signing in is the way on.
-      token = "";
+      accepted = true;
+      sessionStorage.removeItem(KEPT);
       const { email, companyId } = await answer.json();
       const session = await post("/session", { email, password });
       const me = session.ok ? await session.json() : null;
@@ -53,7 +63,11 @@ form.addEventListener("submit", async (event) => {
       : refused ? `${field.labels[0].textContent} ${refused.detail}.` : `${problem.title}.`;
     say(text, field ?? form.password);
   } catch {
-    say(token ? "No connection. Try again in a moment." : "You belong to the company now. Sign in to go on.", form.password);
+    if (accepted) {
+      location.assign("/sign-in");
+      return;
+    }
+    say("No connection. Try again in a moment.", form.password);
   }
   submit.disabled = false;
 });

@@ -87,6 +87,8 @@ pub fn audit(desk: Desk, data: Data) -> Node {
     actions.extend(ACTIONS.iter().map(|(key, words)| ((*key).to_owned(), (*words).to_owned())));
     let tools = el("form", "admin-tools audit-tools")
         .attr("role", "search")
+        // Sent before the script is there, or without it, nothing of it stands in an address.
+        .attr("method", "post")
         .attr("novalidate", "")
         .on("submit", move |event| {
             event.prevent_default();

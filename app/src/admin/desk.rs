@@ -25,8 +25,10 @@ use crate::{
 pub enum Over {
     /// The session has ended.
     SignedOut,
-    /// The session is in another company: what was shown is not of it.
+    /// The session is in another company, or another person's: what was shown is not of it.
     Elsewhere,
+    /// This person may no longer see the section.
+    NotAllowed,
 }
 
 /// Builds an open dialog.
@@ -74,12 +76,19 @@ impl Desk {
         let answer = api::plain(self.company, call).await;
         if let Err(Failure::Problem(problem)) = &answer {
             match problem.code {
-                Code::Unauthenticated => self.over.set(Some(Over::SignedOut)),
-                Code::CompanyContextChanged => self.over.set(Some(Over::Elsewhere)),
+                Code::Unauthenticated => self.end(Over::SignedOut),
+                Code::CompanyContextChanged => self.end(Over::Elsewhere),
                 _ => {}
             }
         }
         answer
+    }
+
+    /// Nothing of what was shown stays. What was said and asked last goes with it: both name people.
+    pub fn end(self, over: Over) {
+        self.over.set(Some(over));
+        self.notice.set(String::new());
+        self.dialog.set(None);
     }
 
     /// Opens a dialog.

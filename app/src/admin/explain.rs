@@ -33,6 +33,8 @@ struct Question {
     form: Form,
     /// Whom it is about; their name, as far as it is known.
     who: RwSignal<Option<(UserId, String)>>,
+    /// The beginning of a name; or an id.
+    search: RwSignal<String>,
     action: RwSignal<String>,
     /// `none`, `message`, `conversation`, or a kind of record.
     about: RwSignal<String>,
@@ -59,6 +61,7 @@ pub fn explain(desk: Desk, data: Data) -> Node {
         desk,
         form: Form::new(),
         who: RwSignal::new(None),
+        search: text(""),
         action: text(Action::MessageRead.as_str()),
         about: text("message"),
         id: text(""),
@@ -66,29 +69,35 @@ pub fn explain(desk: Desk, data: Data) -> Node {
         answer: RwSignal::new(None),
         places: StoredValue::new(places(data)),
     };
-    let search = text("");
+    let search = question.search;
     let found: List<Member> = List::new(desk, "/admin/members?limit=6", None);
     dom::effect(move || start(question));
     let turn = StoredValue::new(0_u32);
+    let waiting = RwSignal::new(false);
     dom::effect(move || {
         let wanted = search.get().trim().to_owned();
         let now = turn.get_value() + 1;
         turn.set_value(now);
-        if !wanted.is_empty() {
+        // The list of members is not for everybody who may ask.
+        if desk.rights.members && !wanted.is_empty() {
+            waiting.set(true);
             dom::after(SEARCH_PAUSE_MS, move || {
                 if turn.try_get_value() == Some(now) {
                     found.ask(format!("/admin/members?limit=6&search={}", encoded(&wanted)));
+                    waiting.set(false);
                 }
             });
         }
     });
     let ask = el("form", "explain-form")
+        // Sent before the script is there, or without it, nothing of the question stands in an address.
+        .attr("method", "post")
         .attr("novalidate", "")
         .on("submit", move |event| {
             event.prevent_default();
             question.ask();
         })
-        .child(person(question, search, found))
+        .child(person(question, found, waiting))
         .child(what(question))
         .child(question.form.alert())
         .child(
@@ -123,7 +132,7 @@ fn start(question: Question) {
     if let Some(user) = get("user").and_then(|user| user.parse::<UserId>().ok()) {
         question.who.set(Some((user, user.to_string())));
         // The name is asked for, not taken from the address: a link must not say that one person is another.
-        let Some(search) = get("search") else { return };
+        let Some(search) = get("search").filter(|_| question.desk.rights.members) else { return };
         dom::spawn(async move {
             let call = Call::get(format!("/admin/members?limit=50&search={search}"));
             if let Ok(page) = question.desk.call::<Page<Member>>(call).await
@@ -135,14 +144,19 @@ fn start(question: Question) {
     }
 }
 
-fn person(question: Question, search: RwSignal<String>, found: List<Member>) -> Node {
+fn person(question: Question, found: List<Member>, waiting: RwSignal<bool>) -> Node {
+    let search = question.search;
+    let members = question.desk.rights.members;
     let results = move || {
-        if search.with(|search| search.trim().is_empty()) {
+        if !members || search.with(|search| search.trim().is_empty()) {
             return Node::Empty;
+        }
+        if let Some(failure) = found.failure() {
+            return states::error(&failure, "Nothing was asked.", move || found.reload());
         }
         found.with(|members| {
             if members.is_empty() {
-                let text = if found.is_loading() { "Looking" } else { "Nobody fits" };
+                let text = if waiting.get() || found.is_loading() { "Looking" } else { "Nobody fits" };
                 return el("p", "form-hint").attr("role", "status").child(text).into();
             }
             el("ul", "explain-found")
@@ -168,7 +182,11 @@ fn person(question: Question, search: RwSignal<String>, found: List<Member>) -> 
                     "userId",
                     "Person",
                     search,
-                    Some("The beginning of a name or address."),
+                    Some(if members {
+                        "The beginning of a name or address, or an id (usr_…)."
+                    } else {
+                        "Their id (usr_…): to look for names is for those who administer members."
+                    }),
                 ))
                 .child(live(results)),
         ),
@@ -240,8 +258,13 @@ impl Question {
         if self.form.busy.get_untracked() {
             return;
         }
-        let Some((user, name)) = self.who.get_untracked() else {
-            return self.form.refuse("userId", "is to be chosen from those found");
+        let pasted = || {
+            let id = id_in::<UserId>(&self.search.get_untracked(), "usr_")?;
+            Some((id, id.to_string()))
+        };
+        let Some((user, name)) = self.who.get_untracked().or_else(pasted) else {
+            let right = if self.desk.rights.members { "chosen from those found, or an id" } else { "an id" };
+            return self.form.refuse("userId", format!("is to be {right}, such as usr_019…"));
         };
         let mut path = format!("/access/explain?userId={user}&action={}", encoded(&self.action.get_untracked()));
         let id = self.id.get_untracked();

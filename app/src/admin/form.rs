@@ -109,7 +109,8 @@ impl Form {
                 return None;
             }
             lines.extend(others.iter().map(|error| format!("{}: {}", error.field, error.detail)));
-            lines.extend(problem.detail.clone());
+            // A conflict says in its sentence which version stands.
+            lines.extend(problem.detail.clone().filter(|_| problem.code != Code::VersionConflict));
         }
         let lines = lines.into_iter().map(|line| el("p", "").child(line).into());
         let alert = div("form-alert").attr("role", "alert").attr("tabindex", "-1");

@@ -8,8 +8,8 @@ use super::{
     desk::{Desk, Over},
 };
 use crate::{
-    net::dom,
-    node::{Element, Node, button, div, el, span},
+    net::{api::Call, dom, tabs},
+    node::{Element, Node, button, div, el, live, span},
     parts::{icon, states},
     state::{company, company_name, hue_class},
 };
@@ -51,7 +51,28 @@ fn navigation(rights: AdminRights, at: Option<Section>) -> Element {
 /// A section with what is around it.
 #[must_use]
 pub fn page(desk: Desk, me: &Me, section: Section, data: Data, view: fn(Desk, Section, Data) -> Node) -> Node {
-    dom::effect(move || desk.wake());
+    dom::effect(move || {
+        desk.wake();
+        tabs::follow(desk.viewer, desk.company, move || desk.end(Over::Elsewhere));
+    });
+    // Somebody else may have signed in meanwhile, or this person's rights be others: what is done here would be done as theirs.
+    dom::effect(move || {
+        let Some(document) = dom::document() else { return };
+        dom::listen(&document, "visibilitychange", move |_| {
+            if dom::tab_visible() {
+                dom::spawn(async move {
+                    if desk.call::<Me>(Call::get("/me")).await.is_ok_and(|me| me.id != desk.viewer) {
+                        desk.end(Over::Elsewhere);
+                    }
+                });
+            }
+        });
+    });
+    dom::effect(move || {
+        if desk.over.get().is_some() {
+            dom::set_title("Administration · Postil");
+        }
+    });
     let heading = el("h1", "admin-title").attr("id", "title").attr("tabindex", "-1").child(section.title());
     let notice = div("admin-notice")
         .attr("role", "status")
@@ -60,16 +81,22 @@ pub fn page(desk: Desk, me: &Me, section: Section, data: Data, view: fn(Desk, Se
     // What was shown goes whole when it is no longer this session's: hidden, it would still be in the document.
     let data = StoredValue::new(Some(data));
     let body = div("admin-body").live(move || match desk.over.get() {
-        Some(over) => ended(over),
+        Some(over) => ended(over, section),
         None => untrack(|| view(desk, section, data.try_update_value(Option::take).flatten().unwrap_or_default())),
     });
     let dialogs = div("admin-dialogs").live(move || {
         let over = desk.over.get().is_some();
         desk.dialog.get().filter(|_| !over).map(|build| untrack(|| build()))
     });
+    // Whose page it was, and what they may, goes with the rest.
+    let whose = me.clone();
+    let around = move |build: fn(&Me, AdminRights, Section) -> Element| {
+        let whose = whose.clone();
+        live(move || desk.over.get().is_none().then(|| build(&whose, desk.rights, section)))
+    };
     scope(me)
-        .child(header(me))
-        .child(navigation(desk.rights, Some(section)))
+        .child(around.clone()(|me, _, _| header(me)))
+        .child(around(|_, rights, section| navigation(rights, Some(section))))
         .child(el("main", "admin-main").attr("id", "main").child(heading).child(notice).child(body))
         .child(dialogs)
         .into()
@@ -81,18 +108,23 @@ fn said(desk: Desk, text: String) -> Node {
     div("admin-said fade-in").child(el("p", "").child(text)).child(close).into()
 }
 
-fn ended(over: Over) -> Node {
-    let link = |to: &'static str, text: &'static str| el("a", "button primary").attr("href", to).child(text);
+fn ended(over: Over, section: Section) -> Node {
+    let link = |to: String, text: &'static str| el("a", "button primary").attr("href", to).child(text);
     match over {
         Over::SignedOut => states::empty(
             "You're signed out",
             "Nothing of the company is on this page any more.",
-            link("/sign-in?next=/admin", "Sign in"),
+            link(format!("/sign-in?next={}", section.path()), "Sign in"),
         ),
         Over::Elsewhere => states::empty(
-            "You switched companies",
-            "What was shown here belonged to another company, and is gone.",
-            link("/admin", "Go on here"),
+            "You are somewhere else now",
+            "You switched companies, or somebody else signed in. What was shown here is gone.",
+            link("/admin".to_owned(), "Go on here"),
+        ),
+        Over::NotAllowed => states::empty(
+            "This is no longer open to you",
+            "Your role has changed. What was shown here is gone.",
+            link("/admin".to_owned(), "See what is"),
         ),
     }
 }

@@ -1,10 +1,13 @@
 //! Lists that come in pages: loading, empty, failed and "more" in one place. Late answers of a former question are dropped.
 
 use leptos::prelude::*;
-use postil::{feed::Failure, wire::Page};
+use postil::{
+    feed::Failure,
+    wire::{Code, Page},
+};
 use serde::de::DeserializeOwned;
 
-use super::desk::Desk;
+use super::desk::{Desk, Over};
 use crate::{
     net::{
         api::{Call, encoded},
@@ -26,7 +29,8 @@ pub struct Loaded<T> {
     pub items: Vec<T>,
     cursor: Option<String>,
     loading: bool,
-    failure: Option<Failure>,
+    /// Why the last load failed, and whether it was of a further page.
+    failure: Option<(Failure, bool)>,
     /// Counts questions.
     asked: u32,
 }
@@ -73,6 +77,12 @@ impl<T: DeserializeOwned + Clone + Send + Sync + 'static> List<T> {
         self.loaded.with(|loaded| loaded.loading)
     }
 
+    /// Why there is nothing, when nothing could be loaded.
+    #[must_use]
+    pub fn failure(self) -> Option<Failure> {
+        self.loaded.with(|loaded| loaded.failure.as_ref().map(|(failure, _)| failure.clone()))
+    }
+
     /// Reads what is loaded.
     pub fn with<R>(self, read: impl FnOnce(&[T]) -> R) -> R {
         self.loaded.with(|loaded| read(&loaded.items))
@@ -93,10 +103,20 @@ impl<T: DeserializeOwned + Clone + Send + Sync + 'static> List<T> {
             loaded.asked += 1;
             loaded.loading = true;
             loaded.failure = None;
+            if !more {
+                // It goes on in an answer to the former question.
+                loaded.cursor = None;
+            }
         });
         let asked = self.loaded.with_untracked(|loaded| loaded.asked);
         dom::spawn(async move {
             let answer = self.desk.call::<Page<T>>(Call::get(path)).await;
+            if let Err(Failure::Problem(problem)) = &answer
+                && problem.code == Code::Forbidden
+            {
+                // They could when the page was made. What stands was theirs to see then, and is not now.
+                self.desk.end(Over::NotAllowed);
+            }
             let _ = self.loaded.try_update(|loaded| {
                 if loaded.asked != asked {
                     return;
@@ -110,7 +130,7 @@ impl<T: DeserializeOwned + Clone + Send + Sync + 'static> List<T> {
                         loaded.items.extend(page.items);
                         loaded.cursor = page.next_cursor;
                     }
-                    Err(failure) => loaded.failure = Some(failure),
+                    Err(failure) => loaded.failure = Some((failure, more)),
                 }
             });
         });
@@ -127,7 +147,10 @@ impl<T: DeserializeOwned + Clone + Send + Sync + 'static> List<T> {
     ) -> Node {
         let rows = live(move || {
             self.loaded.with(|loaded| match (&loaded.failure, loaded.items.is_empty(), loaded.loading) {
-                (Some(failure), true, _) => states::error(failure, "Nothing was changed.", move || self.reload()),
+                // What stands answers another question than the one that failed.
+                (Some((failure, more)), none, _) if none || !more => {
+                    states::error(failure, "Nothing was changed.", move || self.reload())
+                }
                 (None, true, true) => states::skeleton(4, "Loading"),
                 (None, true, false) => empty(),
                 _ => el("ul", class).label(name).children(loaded.items.iter().map(&row)).into(),
@@ -135,17 +158,16 @@ impl<T: DeserializeOwned + Clone + Send + Sync + 'static> List<T> {
         });
         let more = live(move || {
             self.loaded.with(|loaded| {
-                let failed = loaded.failure.is_some() && !loaded.items.is_empty();
+                let failed = loaded.failure.as_ref().is_some_and(|(_, more)| *more) && !loaded.items.is_empty();
                 let label = match (failed, loaded.loading) {
                     (true, _) => "Could not be loaded. Try again",
                     (false, true) => "Loading",
                     (false, false) => "More",
                 };
-                (loaded.cursor.is_some() && !loaded.items.is_empty() || failed).then(|| {
-                    let more = loaded.cursor.is_some();
+                (loaded.cursor.is_some() && !loaded.items.is_empty()).then(|| {
                     let press = move || {
                         if !self.loaded.with_untracked(|loaded| loaded.loading) {
-                            self.load(more);
+                            self.load(true);
                         }
                     };
                     div("list-more").child(

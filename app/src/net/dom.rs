@@ -34,6 +34,13 @@ pub fn document() -> Option<Document> {
     window()?.document()
 }
 
+/// What the tab is called.
+pub fn set_title(title: &str) {
+    if let Some(document) = document() {
+        document.set_title(title);
+    }
+}
+
 /// Now, by this machine's clock.
 #[must_use]
 pub fn now() -> Timestamp {

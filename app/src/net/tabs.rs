@@ -1,7 +1,10 @@
 //! Other tabs of the same person: a switch of company in one ends what the others show.
 
 use leptos::prelude::*;
-use postil::wire::Me;
+use postil::{
+    ids::{CompanyId, UserId},
+    wire::Me,
+};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{BroadcastChannel, MessageEvent};
@@ -29,10 +32,7 @@ pub fn tell(me: &Me) {
 
 /// Listens for switches in other tabs, for the life of the page.
 pub fn listen(shell: Shell) {
-    let heard = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-        let Some(news) = event.data().as_string().and_then(|text| serde_json::from_str::<Switched>(&text).ok()) else {
-            return;
-        };
+    hear(move |news| {
         let here = shell.session.with_untracked(|session| match session {
             Session::In(me) if me.id.to_string() == news.user && me.company_id.to_string() != news.company => {
                 Some(company_name(me))
@@ -41,6 +41,24 @@ pub fn listen(shell: Shell) {
         });
         if let Some(from) = here {
             shell.leave(Session::Locked { from, to: Some(news.name) });
+        }
+    });
+}
+
+/// Likewise for a page that is one person's in one company: `left` is called when a tab says that this browser is elsewhere.
+pub fn follow(viewer: UserId, company: CompanyId, left: impl Fn() + 'static) {
+    let (viewer, company) = (viewer.to_string(), company.to_string());
+    hear(move |news| {
+        if news.user != viewer || news.company != company {
+            left();
+        }
+    });
+}
+
+fn hear(mut heard: impl FnMut(Switched) + 'static) {
+    let heard = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+        if let Some(news) = event.data().as_string().and_then(|text| serde_json::from_str::<Switched>(&text).ok()) {
+            heard(news);
         }
     });
     CHANNEL.with(|channel| {

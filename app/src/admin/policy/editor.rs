@@ -135,9 +135,11 @@ impl Editor {
         let comment = RwSignal::new(String::new());
         let next = self.draft.base.get_untracked() + 1;
         let text = self.draft.text.get_untracked();
-        let tried = self
-            .tried
-            .with_untracked(|tried| tried.as_ref().filter(|(of, _)| *of == text).map(|(_, run)| run.change_count));
+        // A run against another version says nothing of this one: somebody may have saved since.
+        let tried = self.tried.with_untracked(|tried| {
+            let of_this = |(of, run): &&(String, DryRun)| *of == text && run.base_version + 1 == next;
+            tried.as_ref().filter(of_this).map(|(_, run)| run.change_count)
+        });
         let hint = match tried {
             Some(0) => "Tried: it changes nothing for anybody.".to_owned(),
             Some(count) => format!(
@@ -181,8 +183,14 @@ impl Editor {
 
     fn done(self, version: PolicyVersion) {
         self.desk.say(format!("Version {} is in force.", version.info.version));
-        self.draft.stands(version, false);
-        self.form.failure.set(None);
+        self.put_in_force(version, false);
+    }
+
+    /// Another version is in force. What was written goes, unless `keep`; what was said of the former text goes anyway.
+    pub fn put_in_force(self, version: PolicyVersion, keep: bool) {
+        self.draft.stands(version, keep);
+        self.form.clear();
+        self.syntax.set(None);
         self.tried.set(None);
         self.versions.reload();
     }
@@ -195,7 +203,7 @@ impl Editor {
                 "Your text stands, and is compared with version {} now. Look at what you would change before you save it.",
                 version.info.version
             ));
-            self.draft.stands(version, true);
+            self.put_in_force(version, true);
         });
     }
 
@@ -243,7 +251,9 @@ impl Editor {
             .child(self.text())
             .live(move || {
                 self.tried.with(|tried| {
-                    tried.as_ref().map(|(of, run)| trial::trial(run, draft.text.with(|text| text == of)))
+                    tried.as_ref().map(|(of, run)| {
+                        trial::trial(run, draft.text.with(|text| text == of) && draft.base.get() == run.base_version)
+                    })
                 })
             })
             .live(move || draft.is_changed().then(|| changes(draft)))
@@ -260,6 +270,7 @@ impl Editor {
                         el("li", "").child(go).child(span("").child(one.text.clone())).into()
                     };
                     div("form-alert editor-problems")
+                        .attr("id", "editor-problems")
                         .attr("role", "alert")
                         .child(el("p", "form-alert-title").child("The document is not right yet"))
                         .child(el("ul", "").children(wrong.iter().map(item)))
@@ -341,11 +352,17 @@ impl Editor {
             .attr("wrap", "off")
             .attr_live("rows", move || Some(count.get().to_string()))
             .attr_live("aria-invalid", move || self.wrong.with(|wrong| (!wrong.is_empty()).then_some("true")))
+            .attr_live("aria-describedby", move || {
+                self.wrong.with(|wrong| (!wrong.is_empty()).then_some("editor-problems"))
+            })
             .known_as(move |element| self.area.set_value(Some(element)))
             .field(move || draft.text.get())
             .on("input", move |event| {
                 if let Some(area) = event.target().and_then(|target| target.dyn_into::<HtmlTextAreaElement>().ok()) {
                     draft.text.set(area.value());
+                    // Its line numbers are those of the former text.
+                    self.syntax.set(None);
+                    self.form.clear();
                 }
             });
         div("editor-frame").child(numbers).child(area).into()

@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 use postil::wire::{PolicyVersion, PolicyVersionInfo};
 
-use super::{Draft, document, editor};
+use super::{
+    Draft, document,
+    editor::{self, Editor},
+};
 use crate::{
     admin::{
         Desk, dialog,
@@ -17,10 +20,10 @@ use crate::{
 
 /// The view.
 #[must_use]
-pub fn history(desk: Desk, draft: Draft, versions: List<PolicyVersionInfo>) -> Node {
+pub fn history(desk: Desk, editor: Editor, draft: Draft, versions: List<PolicyVersionInfo>) -> Node {
     let none = || states::empty("No versions", "There is no policy yet.", ());
     let form = Form::new();
-    let rows = versions.view("entries", "Versions", none, move |info| row(desk, draft, versions, form, info));
+    let rows = versions.view("entries", "Versions", none, move |info| row(desk, editor, draft, form, info));
     div("").child(form.alert()).child(rows).into()
 }
 
@@ -31,11 +34,11 @@ fn origin(desk: Desk, info: &PolicyVersionInfo) -> Node {
     live(move || format!("{who} · {}", desk.clock.get().long(at)))
 }
 
-fn row(desk: Desk, draft: Draft, versions: List<PolicyVersionInfo>, form: Form, info: &PolicyVersionInfo) -> Node {
+fn row(desk: Desk, editor: Editor, draft: Draft, form: Form, info: &PolicyVersionInfo) -> Node {
     let version = info.version;
     let view = move || {
         form.send(desk, Call::get(format!("/admin/policy/versions/{version}")), move |of: PolicyVersion| {
-            desk.open(move || detail(desk, draft, versions, &of));
+            desk.open(move || detail(desk, editor, draft, &of));
         });
     };
     let glyph = span("avatar large glyph").attr("aria-hidden", "true").child(version.to_string());
@@ -59,7 +62,7 @@ fn row(desk: Desk, draft: Draft, versions: List<PolicyVersionInfo>, form: Form, 
         .into()
 }
 
-fn detail(desk: Desk, draft: Draft, versions: List<PolicyVersionInfo>, of: &PolicyVersion) -> Node {
+fn detail(desk: Desk, editor: Editor, draft: Draft, of: &PolicyVersion) -> Node {
     let text = document::pretty(&of.document);
     let now = draft.original.get_untracked();
     let version = of.info.version;
@@ -84,6 +87,7 @@ fn detail(desk: Desk, draft: Draft, versions: List<PolicyVersionInfo>, of: &Poli
         el("p", "").child(format!("What restoring it would change in version {base}, which is in force:")).into(),
         editor::difference(&now, &text),
         whole.into(),
+        draft.differs().then(|| el("p", "form-hint").child("What you are writing stays in the editor.")).into(),
         form::area(
             form,
             "comment",
@@ -97,9 +101,13 @@ fn detail(desk: Desk, draft: Draft, versions: List<PolicyVersionInfo>, of: &Poli
         let call = Call::send("POST", format!("/admin/policy/versions/{version}/restore"), &body);
         form.send(desk, call, move |stored: PolicyVersion| {
             dialog::close(desk);
-            desk.say(format!("Version {} is in force, with the document of version {version}.", stored.info.version));
-            draft.stands(stored, false);
-            versions.reload();
+            let kept = draft.differs();
+            desk.say(format!(
+                "Version {} is in force, with the document of version {version}.{}",
+                stored.info.version,
+                if kept { " What you were writing stands, and is compared with it now." } else { "" }
+            ));
+            editor.put_in_force(stored, kept);
         });
     };
     dialog::form(desk, title, form, body, ("button primary", "Restore"), send)

@@ -97,7 +97,7 @@ pub fn policy(desk: Desk, data: Data) -> Node {
         .live(move || match tab.get() {
             Tab::Document => untrack(|| editor.view()),
             Tab::Matrix => matrix::matrix(draft),
-            Tab::History => untrack(|| history::history(desk, draft, versions)),
+            Tab::History => untrack(|| history::history(desk, editor, draft, versions)),
         })
         .into()
 }

@@ -35,7 +35,7 @@ pub fn trial(run: &DryRun, current: bool) -> Node {
         .test_id("trial")
         .child(el("h2", "admin-subtitle").child(title))
         .child(el("p", "admin-lead").child(looked))
-        .child((!current).then(|| warn("You have changed the text since you tried it.")))
+        .child((!current).then(|| warn("That was another text, or against another version: try again before you save.")))
         .child(run.truncated.then(|| warn("There is more than could be looked at or listed.")))
         .child((!run.within_own_rights).then(|| warn("You can't save it: it grants something that you don't hold, or lifts a deny that is not yours to lift.")))
         .child((!run.changes.is_empty()).then(|| el("ul", "entries").children(run.changes.iter().map(change))))
