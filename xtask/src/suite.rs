@@ -125,7 +125,7 @@ fn rust_tests(services: &Services, options: &Options) -> Result<Tally> {
         let mut command = repo::cargo();
         command.envs(services.dev_env());
         // The inner loop draws a quarter of the random worlds that the full run does.
-        if options.quick && std::env::var_os("POSTIL_WORLDS").is_none() {
+        if options.quick {
             command.env("POSTIL_WORLDS", "500");
         }
         total += if nextest {

@@ -339,6 +339,121 @@ pub const SQL: &[Sql] = &[
         deed: Deed::Run("ALTER POLICY word_lists_read ON word_lists USING (true)"),
         tests: "test(moderation::words::the_list_is_bounded_versioned_and_its_keepers_own)",
     },
+    Sql {
+        name: "a role is given by who holds what it may",
+        deed: Deed::Function("app.memberships_guard()", "NOT app.may_assign(NEW.role_key)", "false"),
+        tests: "test(rest::admin::nobody_raises_anybody_above_themselves)",
+    },
+    Sql {
+        name: "a member is changed by who holds what they may",
+        deed: Deed::Function("app.memberships_guard()", "IF NOT app.may_manage(", "IF false AND NOT app.may_manage("),
+        tests: "test(rest::admin::nobody_raises_anybody_above_themselves)",
+    },
+    Sql {
+        name: "the last owner stays",
+        deed: Deed::Function("app.memberships_guard()", "IF OLD.role_key = 'owner' AND", "IF false AND"),
+        tests: "test(rest::admin::some_owner_can_always_administer)",
+    },
+    Sql {
+        name: "a policy's rows are its document's",
+        deed: Deed::Function(
+            "app.policy_guard()",
+            "RAISE EXCEPTION 'the rows are not those of the document' USING ERRCODE = 'check_violation', CONSTRAINT = 'policies_compiled'",
+            "NULL",
+        ),
+        tests: "test(rest::admin::what_is_written_by_hand)",
+    },
+    Sql {
+        name: "nobody grants by policy what they do not hold",
+        deed: Deed::Function("app.policy_guard()", "NOT app.holds(g.action)", "false"),
+        tests: "test(rest::admin::nobody_grants_what_they_do_not_hold_by_policy)",
+    },
+    Sql {
+        name: "a deny is lifted by who is allowed what it denies",
+        deed: Deed::Function("app.policy_guard()", "o.user_id = app.user_id() OR ", ""),
+        tests: "test(rest::admin::nobody_grants_what_they_do_not_hold_by_policy)",
+    },
+    Sql {
+        name: "a policy leaves an owner who administers",
+        deed: Deed::Function(
+            "app.policy_guard()",
+            "RAISE EXCEPTION 'an owner administers the company' USING ERRCODE = 'check_violation', CONSTRAINT = 'policies_owner'",
+            "NULL",
+        ),
+        tests: "test(rest::admin::some_owner_can_always_administer)",
+    },
+    Sql {
+        name: "an invitation does not outlive the right to invite",
+        deed: Deed::Function(
+            "auth.invitation_accept(bytea,uuid,text,text,timestamp with time zone)",
+            "v_may := app.may_invite(v_invitation.role_key)",
+            "v_may := true",
+        ),
+        tests: "test(/rest::admin::.*(invitation|demotion)/)",
+    },
+    Sql {
+        name: "an audit entry's place is not chosen",
+        deed: Deed::Function("app.audit_chain()", "NEW.seq <> v.audit_seq + 1", "false"),
+        tests: "test(audit::chain::a_writer_chooses_neither)",
+    },
+    Sql {
+        name: "the audit log's end moves with an entry only",
+        deed: Deed::Function(
+            "app.stream_guard()",
+            "(NEW.audit_seq <> OLD.audit_seq + 1 OR current_user <> 'postil_definer')",
+            "(NEW.audit_seq <> OLD.audit_seq + 1)",
+        ),
+        tests: "test(audit::chain::the_end_of_the_chain)",
+    },
+    Sql {
+        name: "an audit entry stays as it is",
+        deed: Deed::Run("DROP TRIGGER audit_log_immutable ON audit_log"),
+        tests: "test(audit::)",
+    },
+    Sql {
+        name: "a change of membership is told to the audit log",
+        deed: Deed::Run("DROP TRIGGER memberships_audit ON memberships"),
+        tests: "test(audit::events::changes_of_rights_are_told_whoever_makes_them)",
+    },
+    Sql {
+        name: "the past is one's own, or an administrator's",
+        deed: Deed::Run("ALTER POLICY membership_history_read ON membership_history USING (true)"),
+        tests: "test(rest::explain::) | test(attacks::)",
+    },
+    Sql {
+        name: "a rule holds for its kind of member",
+        deed: Deed::Function("app.remember()", "(g.member_kind IS NULL OR g.member_kind = v_kind)", "true"),
+        tests: "test(verdicts::what_select_shows_is_what_the_policy_allows_in_a_first)",
+    },
+    Sql {
+        name: "a rule that is over is over",
+        deed: Deed::Function("app.remember()", "(g.valid_until IS NULL OR now() < g.valid_until)", "true"),
+        tests: "test(verdicts::what_select_shows_is_what_the_policy_allows_in_a_first)",
+    },
+    Sql {
+        name: "a rule that has not begun has not",
+        deed: Deed::Function("app.remember()", "(g.valid_from IS NULL OR g.valid_from <= now())", "true"),
+        tests: "test(verdicts::what_select_shows_is_what_the_policy_allows_in_a_first)",
+    },
+    Sql {
+        name: "a rule holds for its states of records",
+        deed: Deed::Function("app.remember()", "CASE WHEN g.state IS NULL THEN g.token", "CASE WHEN true THEN g.token"),
+        tests: "test(verdicts::what_select_shows_is_what_the_policy_allows_in_a_first)",
+    },
+    Sql {
+        name: "message:read is remembered only where it is allowed",
+        deed: Deed::Function(
+            "app.judge_record(text,text,text)",
+            "p_action = 'thread:read' AND v_tokens && app.allowed('message:read') AND NOT v_tokens && app.denied('message:read')",
+            "p_action = 'thread:read'",
+        ),
+        tests: "test(verdicts::what_select_shows_is_what_the_policy_allows_in_a_first)",
+    },
+    Sql {
+        name: "a gone record's talk is nobody's",
+        deed: Deed::Function("app.judge_record(text,text,text)", " AND r.deleted_at IS NULL", ""),
+        tests: "test(/attacks::|verdicts::|rest::/)",
+    },
 ];
 
 pub const RUST: &[Rust] = &[
