@@ -621,8 +621,8 @@ pub const RUST: &[Rust] = &[
     Rust {
         name: "a guest meets only people they know",
         file: "src/backend/service/conversation.rs",
-        from: "if found.len() == people.len() { Ok(()) }",
-        to: "if found.len() <= people.len() { Ok(()) }",
+        from: "if found.len() == people.len() && !shut_out {",
+        to: "if found.len() <= people.len() && !shut_out {",
         tests: "test(rest::) | test(doors::)",
     },
     Rust {
