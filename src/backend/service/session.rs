@@ -45,7 +45,9 @@ impl Services {
         let attempt = match self.attempt(who, request.email.as_str()).await {
             Ok(attempt) => attempt,
             Err(error) => {
-                if let Some(task) = self.note_limited_sign_in(request.email.as_str(), who).await {
+                if error.as_code() == Code::RateLimited
+                    && let Some(task) = self.note_limited_sign_in(request.email.as_str(), who).await
+                {
                     later(task);
                 }
                 return Err(error);
