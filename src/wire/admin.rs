@@ -19,7 +19,7 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Op
 /// What somebody may administer, so that pages offer nothing that would be refused. Each use case judges anew.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_excessive_bools, reason = "four rights that have nothing to do with each other")]
+#[expect(clippy::struct_excessive_bools, reason = "rights that have nothing to do with each other")]
 pub struct AdminRights {
     /// `admin:members`
     pub members: bool,
@@ -27,8 +27,10 @@ pub struct AdminRights {
     pub policy: bool,
     /// `admin:export`, which is asked for the audit log
     pub audit: bool,
-    /// `admin:moderate`, company-wide
+    /// `admin:moderate` on something, be it one department's records: the queue holds what it reaches
     pub moderate: bool,
+    /// `admin:moderate` in the whole company, which is asked for the word list and for muting everywhere
+    pub moderate_all: bool,
 }
 
 // ------------------------------------------------------------------------------------------------------------- policy

@@ -10,9 +10,11 @@
 //! | [`desk`] | what lives as long as the page: company, rights, clock, what is said |
 //! | [`frame`] | header and navigation around a section |
 //! | [`form`], [`dialog`], [`list`], [`words`] | what sections are made of |
-//! | [`members`], [`invitations`], [`roles`], [`policy`], [`explain`], [`audit`] | the sections |
+//! | [`members`], [`invitations`], [`roles`], [`policy`], [`explain`], [`moderation`], [`audit`] | the sections |
+//! | [`case`] | a reported message, once somebody opened it |
 
 pub mod audit;
+pub mod case;
 pub mod desk;
 pub mod dialog;
 pub mod explain;
@@ -22,6 +24,7 @@ pub mod invitations;
 pub mod list;
 pub mod member;
 pub mod members;
+pub mod moderation;
 pub mod policy;
 pub mod roles;
 pub mod words;
@@ -30,7 +33,7 @@ use postil::{
     clock::Timestamp,
     wire::{
         AdminRights, AuditChain, AuditEntry, Departments, Invitation, Me, Member, Page, PolicyVersion,
-        PolicyVersionInfo, Projects, Roles,
+        PolicyVersionInfo, Projects, ReportCase, Roles,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -51,13 +54,15 @@ pub enum Section {
     Policy,
     /// "Can this person see this, and why?"
     Explain,
+    /// Reported messages.
+    Moderation,
     /// The audit log.
     Audit,
 }
 
 impl Section {
     /// All of them, in the order of the navigation.
-    pub const ALL: [Self; 5] = [Self::Members, Self::Roles, Self::Policy, Self::Explain, Self::Audit];
+    pub const ALL: [Self; 6] = [Self::Members, Self::Roles, Self::Policy, Self::Explain, Self::Moderation, Self::Audit];
 
     /// Where it is.
     #[must_use]
@@ -67,6 +72,7 @@ impl Section {
             Self::Roles => "/admin/roles",
             Self::Policy => "/admin/policy",
             Self::Explain => "/admin/explain",
+            Self::Moderation => "/admin/moderation",
             Self::Audit => "/admin/audit",
         }
     }
@@ -79,6 +85,7 @@ impl Section {
             Self::Roles => "Roles",
             Self::Policy => "Policy",
             Self::Explain => "Why can they see this?",
+            Self::Moderation => "Moderation",
             Self::Audit => "Audit log",
         }
     }
@@ -93,6 +100,7 @@ impl Section {
             Self::Explain => {
                 "M8 13.500a5.500 5.500 0 1 1 0-11 5.500 5.500 0 0 1 0 11M6.400 6.300a1.700 1.700 0 1 1 2.300 1.600c-.5.2-.7.5-.7 1.100M8 11.200v.01"
             }
+            Self::Moderation => "M4 2.500v11M4 3.500h8.500l-2 2.700 2 2.800H4",
             Self::Audit => "M3 3.500h10M3 6.500h10M3 9.500h6M3 12.500h6M11 11l1.200 1.200L14 10",
         }
     }
@@ -109,6 +117,7 @@ impl Section {
         match self {
             Self::Members | Self::Roles => rights.members,
             Self::Policy | Self::Explain => rights.policy,
+            Self::Moderation => rights.moderate,
             Self::Audit => rights.audit,
         }
     }
@@ -136,6 +145,8 @@ pub struct Data {
     pub policy: Option<PolicyVersion>,
     /// Its versions, the first page.
     pub versions: Option<Page<PolicyVersionInfo>>,
+    /// Open cases, the first page.
+    pub cases: Option<Page<ReportCase>>,
     /// The audit log, the first page.
     pub audit: Option<Page<AuditEntry>>,
     /// Where its chain stands.
@@ -171,6 +182,7 @@ fn view(desk: Desk, section: Section, data: Data) -> Node {
         Section::Roles => roles::roles(desk, data),
         Section::Policy => policy::policy(desk, data),
         Section::Explain => explain::explain(desk, data),
+        Section::Moderation => moderation::moderation(desk, data),
         Section::Audit => audit::audit(desk, data),
     }
 }

@@ -275,7 +275,7 @@ impl Loader for Sample {
     }
 
     fn admin_rights(&self) -> BoxFuture<'_, Result<AdminRights, Problem>> {
-        Box::pin(async { Ok(AdminRights { members: true, policy: true, audit: false, moderate: false }) })
+        Box::pin(async { Ok(AdminRights { members: true, policy: true, audit: false, ..AdminRights::default() }) })
     }
 
     fn admin_data(&self, _: Section, _: AdminRights) -> BoxFuture<'_, Result<Data, Problem>> {

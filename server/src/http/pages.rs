@@ -25,7 +25,7 @@ use postil::{
     ids::{CompanyId, ConversationId},
     wire::{
         AdminRights, Code, ConversationDetail, ConversationSummary, Launcher, ListAudit, ListConversations,
-        ListInvitations, ListMembers, ListMessages, ListPolicyVersions, Me, MemberStatus, MessagePage,
+        ListInvitations, ListMembers, ListMessages, ListPolicyVersions, ListReports, Me, MemberStatus, MessagePage,
         Page as ListPage, Problem,
     },
 };
@@ -215,6 +215,9 @@ impl RequestLoader {
                     data.departments = Some(services.list_departments(&who).await?);
                     data.projects = Some(services.list_projects(&who).await?);
                 }
+            }
+            Section::Moderation => {
+                data.cases = Some(services.list_reports(&who, &ListReports::default()).await?);
             }
             Section::Audit => {
                 // That it is read is an entry: the chain is asked afterwards, so that both agree.

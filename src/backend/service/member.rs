@@ -77,7 +77,8 @@ impl Services {
             members: may(Action::AdminMembers),
             policy: may(Action::AdminPolicy),
             audit: may(Action::AdminExport),
-            moderate: may(Action::AdminModerate),
+            moderate: super::moderation::moderates(&caller),
+            moderate_all: may(Action::AdminModerate) && holds(&caller, Action::AdminModerate, self.now()),
         })
     }
 

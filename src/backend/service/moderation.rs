@@ -41,6 +41,15 @@ fn judges(caller: &Caller, case: &JudgedCase) -> bool {
     case.case.author.id != caller.user() && sees && caller.may(Action::AdminModerate, &case.resource)
 }
 
+/// Whether somebody may moderate something, however little.
+pub(super) fn moderates(caller: &Caller) -> bool {
+    caller.policy().rules.iter().any(|rule| {
+        rule.effect == Effect::Allow
+            && rule.actions.contains(&Action::AdminModerate)
+            && (rule.roles.contains(&caller.subject().role) || rule.users.contains(&caller.user()))
+    })
+}
+
 /// Refused while the caller is muted where these facts are from.
 pub(super) fn not_muted(facts: &Facts, at: Timestamp) -> Result<(), ServiceError> {
     match facts.muted_until.filter(|until| *until > at) {
@@ -193,12 +202,7 @@ impl Services {
     /// Somebody who may moderate something. Who may moderate nothing learns nothing about what is reported.
     async fn open_moderator(&self, credentials: &Credentials) -> Result<Caller, ServiceError> {
         let caller = self.open_apart(credentials).await?;
-        let may = caller.policy().rules.iter().any(|rule| {
-            rule.effect == Effect::Allow
-                && rule.actions.contains(&Action::AdminModerate)
-                && (rule.roles.contains(&caller.subject().role) || rule.users.contains(&caller.user()))
-        });
-        if may {
+        if moderates(&caller) {
             return Ok(caller);
         }
         let company = caller.company();

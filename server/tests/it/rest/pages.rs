@@ -1,11 +1,21 @@
 //! What lies beside the API: rendered pages, health, the demo. Who gets which, and that a page tells no more than the API.
 
-use postil::access::RoleKey;
+use std::collections::BTreeSet;
 
-use crate::harness::{Actor, Client, Scene, Server, eventually, fresh_id, in_a_house, server::conversation_id};
+use http::Method;
+use postil::{
+    access::{Action, Conditions, Effect, RoleKey, Rule, Scope, preset},
+    ids::UserId,
+};
+use serde_json::json;
+
+use crate::harness::{
+    Actor, Ask, Client, Scene, Server, eventually, fresh_id, in_a_house,
+    server::{conversation_id, message_id},
+};
 
 /// Every path outside `/api/v1`; `{}` is a conversation.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "/sign-in",
     "/messages",
     "/messages/{}",
@@ -17,11 +27,19 @@ const PAGES: [&str; 12] = [
     "/admin/roles",
     "/admin/policy",
     "/admin/explain",
+    "/admin/moderation",
     "/admin/audit",
 ];
 /// Those of administration.
-const ADMINISTRATION: [&str; 6] =
-    ["/admin", "/admin/members", "/admin/roles", "/admin/policy", "/admin/explain", "/admin/audit"];
+const ADMINISTRATION: [&str; 7] = [
+    "/admin",
+    "/admin/members",
+    "/admin/roles",
+    "/admin/policy",
+    "/admin/explain",
+    "/admin/moderation",
+    "/admin/audit",
+];
 
 /// A page as a browser gets it.
 struct Got {
@@ -164,6 +182,47 @@ fn administration_is_open_to_whom_the_policy_opens_it_and_to_nobody_else() {
         }
         assert!(!members.contains("Sven"), "nobody of the other company");
         assert_eq!(get(&owner, "/admin/nothing").await.status, 404);
+    });
+}
+
+#[test]
+fn moderation_is_open_to_whoever_moderates_a_part_and_its_page_has_no_text() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        // One department's moderator, and nothing else's.
+        let keeper = scene.nordwind.hires("Keeper", RoleKey::STAFF, Some(scene.production)).await;
+        let mut policy = preset::policy();
+        policy.rules.push(Rule {
+            id: "keeper".to_owned(),
+            effect: Effect::Allow,
+            roles: BTreeSet::new(),
+            users: [UserId::from_uuid(keeper.id)].into(),
+            actions: [Action::AdminModerate].into(),
+            scope: Scope::OwnDepartment,
+            conditions: Conditions::default(),
+        });
+        scene.nordwind.has_policy(2, &policy).await;
+        let server = Server::start(house).await;
+        let (keeper, mara) = (server.admits(&keeper).await, server.admits(&scene.mara).await);
+        let plan = scene.ben.discusses(&scene.plan).await.unwrap();
+        let (theirs, others) = (format!("Rude here {}", fresh_id()), format!("Rude there {}", fresh_id()));
+        let near = scene.ben.writes(plan, &theirs).await;
+        let far = scene.anna.writes(scene.invoice_talk, &others).await;
+        for message in [near.id, far.id] {
+            let path = format!("/messages/{}/reports", message_id(message));
+            mara.asks(&Ask::new(Method::POST, path).json(&json!({ "reason": "harassment" }))).await.good();
+        }
+        for (client, cases) in [(&keeper, 1), (&mara, 2)] {
+            let got = get(client, "/admin/moderation").await;
+            assert_eq!(got.status, 200);
+            assert_eq!(got.html.matches("data-testid=\"case\"").count(), cases, "as far as the right reaches");
+            assert!(!got.html.contains(&theirs) && !got.html.contains(&others), "the queue has no text");
+            let first = get(client, "/admin").await;
+            assert_eq!((first.status, first.location.as_str()), (303, "/admin/moderation"));
+            assert_eq!(get(client, "/admin/members").await.status, 403);
+        }
+        let looks: i64 = scene.nordwind.value("SELECT count(*) FROM audit_log WHERE action = 'moderation.view'").await;
+        assert_eq!(looks, 0, "the queue is no look");
     });
 }
 
