@@ -168,3 +168,95 @@ test('who moderates nothing is told so', async ({ people }) => {
   expect(answer!.status()).toBe(403);
   await expect(tomasz.page.getByRole('heading', { level: 1 })).toHaveText('This is not open to you');
 });
+
+/** The word list in force, as REST tells it. */
+async function wordList(reader: Reader): Promise<{ version: number; entries: { words: string; action: string }[] }> {
+  return (await reader.page.request.get(`${URL_BASE}/api/v1/admin/words`, { headers: HEADERS })).json();
+}
+
+async function putWords(reader: Reader, entries: { words: string; action: string }[]): Promise<void> {
+  const { version } = await wordList(reader);
+  const answer = await reader.page.request.put(`${URL_BASE}/api/v1/admin/words`, { headers: HEADERS, data: { entries, baseVersion: version } });
+  expect(answer.status()).toBe(200);
+}
+
+const word = (page: Page, text: string) => page.getByTestId('word').filter({ hasText: text });
+
+async function adds(page: Page, text: string, action?: RegExp): Promise<void> {
+  await page.getByRole('button', { name: 'Add words' }).click();
+  await dialog(page).getByLabel('Words').fill(text);
+  if (action) {
+    const label = (await dialog(page).getByLabel('What happens').locator('option').allInnerTexts()).find((one) => action.test(one))!;
+    await dialog(page).getByLabel('What happens').selectOption(label);
+  }
+  await dialog(page).getByRole('button', { name: 'Add', exact: true }).click();
+}
+
+test('words are added, refused at their field, changed, found and removed; and a change from an old version is told', async ({ people }) => {
+  const katrin = await people.atDesk(OWNER);
+  const { page } = katrin;
+  const before = (await wordList(katrin)).entries;
+  try {
+    await goes(katrin, 'words');
+    const heron = fresh('Heron').replace(/\s/g, '');
+    await adds(page, `Project ${heron}`, /^Refuse/);
+    await expect(notice(page)).toContainText(`Project ${heron}`);
+    await expect(word(page, heron)).toContainText('Refuse');
+
+    // What an entry can't be is told at its field: nothing in it, too long, too many words, there already.
+    for (const wrong of ['?!', 'x'.repeat(61), 'a b c d e f g h i', `project ${heron.toUpperCase()}`]) {
+      await adds(page, wrong);
+      await expect(dialog(page).getByLabel('Words')).toHaveAttribute('aria-invalid', 'true');
+      await expect(dialog(page).getByLabel('Words')).toBeFocused();
+      await dialog(page).getByRole('button', { name: 'Cancel' }).click();
+    }
+    await page.getByRole('button', { name: `Change Project ${heron}` }).click();
+    await clean(page, 'change');
+    await dialog(page).getByLabel('What happens').selectOption('mask');
+    await dialog(page).getByRole('button', { name: 'Save' }).click();
+    await expect(word(page, heron)).toContainText('Mask');
+    await page.getByRole('searchbox', { name: 'Find in the list' }).fill(heron.toLowerCase());
+    await expect(page.getByTestId('word')).toHaveCount(1);
+    await page.getByRole('searchbox', { name: 'Find in the list' }).fill('nothing of that kind');
+    await expect(page.getByRole('heading', { name: 'Nothing fits' })).toBeVisible();
+    await page.getByRole('searchbox', { name: 'Find in the list' }).fill('');
+
+    // Somebody else changes the list meanwhile: what was written stays, and the list can be looked at again.
+    const other = fresh('Otter').replace(/\s/g, '');
+    await putWords(katrin, [...(await wordList(katrin)).entries, { words: other, action: 'flag' }]);
+    await adds(page, fresh('Third'));
+    await expect(dialog(page).getByRole('alert')).toContainText('Somebody changed this meanwhile');
+    await clean(page, 'conflict');
+    await dialog(page).getByRole('button', { name: 'Cancel' }).click();
+    await page.getByTestId('standing').getByRole('button', { name: 'Look again' }).click();
+    await expect(word(page, other)).toBeVisible();
+
+    await page.getByRole('button', { name: `Remove Project ${heron}` }).click();
+    await dialog(page).getByRole('button', { name: 'Remove' }).click();
+    await expect(word(page, heron)).toHaveCount(0);
+    await expect(word(page, other)).toBeVisible();
+  } finally {
+    await putWords(katrin, before);
+  }
+  katrin.noComplaints();
+});
+
+test('a long list of long words has its place at 360 px, from left to right and from right to left', async ({ people }) => {
+  const katrin = await people.atDesk(OWNER, { viewport: { width: 360, height: 740 }, colorScheme: 'dark' });
+  const before = (await wordList(katrin)).entries;
+  try {
+    await putWords(katrin, [{ words: 'w'.repeat(60), action: 'refuse' }, { words: 'an entry of some words', action: 'flag' }]);
+    await goes(katrin, 'words');
+    for (const dir of ['ltr', 'rtl']) {
+      await katrin.page.evaluate((dir) => document.documentElement.setAttribute('dir', dir), dir);
+      expect(await wider(katrin.page), dir).toBeLessThanOrEqual(0);
+    }
+    await clean(katrin.page, 'long words');
+    await putWords(katrin, []);
+    await katrin.page.getByTestId('standing').getByRole('button', { name: 'Look again' }).click();
+    await expect(katrin.page.getByRole('heading', { name: 'No words' })).toBeVisible();
+  } finally {
+    await putWords(katrin, before);
+  }
+  katrin.noComplaints();
+});

@@ -47,6 +47,17 @@ impl Form {
         call: Call,
         done: impl FnOnce(T) + 'static,
     ) {
+        self.send_as(desk, call, |_| {}, done);
+    }
+
+    /// Likewise; `name` gives what is refused the names of the fields that are shown.
+    pub fn send_as<T: serde::de::DeserializeOwned + 'static>(
+        self,
+        desk: Desk,
+        call: Call,
+        name: impl FnOnce(&mut Problem) + 'static,
+        done: impl FnOnce(T) + 'static,
+    ) {
         self.busy.set(true);
         self.own.set(None);
         dom::spawn(async move {
@@ -58,7 +69,10 @@ impl Form {
                     let _ = self.failure.try_set(None);
                     done(answer);
                 }
-                Err(failure) => {
+                Err(mut failure) => {
+                    if let Failure::Problem(problem) = &mut failure {
+                        name(problem);
+                    }
                     let _ = self.failure.try_set(Some(failure));
                     dom::focus_soon("[aria-invalid=\"true\"], .form-alert");
                 }

@@ -10,7 +10,7 @@
 //! | [`desk`] | what lives as long as the page: company, rights, clock, what is said |
 //! | [`frame`] | header and navigation around a section |
 //! | [`form`], [`dialog`], [`list`], [`words`] | what sections are made of |
-//! | [`members`], [`invitations`], [`roles`], [`policy`], [`explain`], [`moderation`], [`audit`] | the sections |
+//! | [`members`], [`invitations`], [`roles`], [`policy`], [`explain`], [`moderation`], [`word_list`], [`audit`] | the sections |
 //! | [`case`] | a reported message, once somebody opened it |
 
 pub mod audit;
@@ -27,13 +27,14 @@ pub mod members;
 pub mod moderation;
 pub mod policy;
 pub mod roles;
+pub mod word_list;
 pub mod words;
 
 use postil::{
     clock::Timestamp,
     wire::{
         AdminRights, AuditChain, AuditEntry, Departments, Invitation, Me, Member, Page, PolicyVersion,
-        PolicyVersionInfo, Projects, ReportCase, Roles,
+        PolicyVersionInfo, Projects, ReportCase, Roles, WordList,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -56,13 +57,16 @@ pub enum Section {
     Explain,
     /// Reported messages.
     Moderation,
+    /// The company's word list.
+    Words,
     /// The audit log.
     Audit,
 }
 
 impl Section {
     /// All of them, in the order of the navigation.
-    pub const ALL: [Self; 6] = [Self::Members, Self::Roles, Self::Policy, Self::Explain, Self::Moderation, Self::Audit];
+    pub const ALL: [Self; 7] =
+        [Self::Members, Self::Roles, Self::Policy, Self::Explain, Self::Moderation, Self::Words, Self::Audit];
 
     /// Where it is.
     #[must_use]
@@ -73,6 +77,7 @@ impl Section {
             Self::Policy => "/admin/policy",
             Self::Explain => "/admin/explain",
             Self::Moderation => "/admin/moderation",
+            Self::Words => "/admin/words",
             Self::Audit => "/admin/audit",
         }
     }
@@ -86,6 +91,7 @@ impl Section {
             Self::Policy => "Policy",
             Self::Explain => "Why can they see this?",
             Self::Moderation => "Moderation",
+            Self::Words => "Word list",
             Self::Audit => "Audit log",
         }
     }
@@ -101,6 +107,7 @@ impl Section {
                 "M8 13.500a5.500 5.500 0 1 1 0-11 5.500 5.500 0 0 1 0 11M6.400 6.300a1.700 1.700 0 1 1 2.300 1.600c-.5.2-.7.5-.7 1.100M8 11.200v.01"
             }
             Self::Moderation => "M4 2.500v11M4 3.500h8.500l-2 2.700 2 2.800H4",
+            Self::Words => "M2.500 4h11M2.500 8h6M2.500 12h4M10 9l3.500 3.500M13.500 9 10 12.500",
             Self::Audit => "M3 3.500h10M3 6.500h10M3 9.500h6M3 12.500h6M11 11l1.200 1.200L14 10",
         }
     }
@@ -118,6 +125,7 @@ impl Section {
             Self::Members | Self::Roles => rights.members,
             Self::Policy | Self::Explain => rights.policy,
             Self::Moderation => rights.moderate,
+            Self::Words => rights.moderate_all,
             Self::Audit => rights.audit,
         }
     }
@@ -147,6 +155,8 @@ pub struct Data {
     pub versions: Option<Page<PolicyVersionInfo>>,
     /// Open cases, the first page.
     pub cases: Option<Page<ReportCase>>,
+    /// The word list in force.
+    pub word_list: Option<WordList>,
     /// The audit log, the first page.
     pub audit: Option<Page<AuditEntry>>,
     /// Where its chain stands.
@@ -183,6 +193,7 @@ fn view(desk: Desk, section: Section, data: Data) -> Node {
         Section::Policy => policy::policy(desk, data),
         Section::Explain => explain::explain(desk, data),
         Section::Moderation => moderation::moderation(desk, data),
+        Section::Words => word_list::word_list(desk, data),
         Section::Audit => audit::audit(desk, data),
     }
 }

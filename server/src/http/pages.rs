@@ -219,6 +219,7 @@ impl RequestLoader {
             Section::Moderation => {
                 data.cases = Some(services.list_reports(&who, &ListReports::default()).await?);
             }
+            Section::Words => data.word_list = Some(services.get_words(&who).await?),
             Section::Audit => {
                 // That it is read is an entry: the chain is asked afterwards, so that both agree.
                 data.audit = Some(services.list_audit(&who, &ListAudit::default()).await?);

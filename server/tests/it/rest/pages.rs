@@ -15,7 +15,7 @@ use crate::harness::{
 };
 
 /// Every path outside `/api/v1`; `{}` is a conversation.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "/sign-in",
     "/messages",
     "/messages/{}",
@@ -28,16 +28,18 @@ const PAGES: [&str; 13] = [
     "/admin/policy",
     "/admin/explain",
     "/admin/moderation",
+    "/admin/words",
     "/admin/audit",
 ];
 /// Those of administration.
-const ADMINISTRATION: [&str; 7] = [
+const ADMINISTRATION: [&str; 8] = [
     "/admin",
     "/admin/members",
     "/admin/roles",
     "/admin/policy",
     "/admin/explain",
     "/admin/moderation",
+    "/admin/words",
     "/admin/audit",
 ];
 
@@ -212,6 +214,9 @@ fn moderation_is_open_to_whoever_moderates_a_part_and_its_page_has_no_text() {
             let path = format!("/messages/{}/reports", message_id(message));
             mara.asks(&Ask::new(Method::POST, path).json(&json!({ "reason": "harassment" }))).await.good();
         }
+        // The word list is the whole company's.
+        assert_eq!(get(&keeper, "/admin/words").await.status, 403);
+        assert_eq!(get(&mara, "/admin/words").await.status, 200);
         for (client, cases) in [(&keeper, 1), (&mara, 2)] {
             let got = get(client, "/admin/moderation").await;
             assert_eq!(got.status, 200);
