@@ -74,6 +74,11 @@ fn told(watched: &Judgement) -> (Option<String>, Option<String>) {
     (list(&watched.flagged), list(&watched.masked))
 }
 
+/// What is stored instead, when words of it are masked.
+fn covered(watched: &Judgement) -> Result<Option<MessageBody>, ServiceError> {
+    watched.body.as_deref().map(MessageBody::new).transpose().map_err(|_| ServiceError::code(Code::Internal))
+}
+
 #[derive(Serialize, Deserialize)]
 struct BySeq {
     conversation: ConversationId,
@@ -172,12 +177,7 @@ impl Services {
         // The hash is of what was asked for: the same request is the same, whatever the word list makes of it.
         let watched = self.watch_words(caller, facts, body.as_str()).await?;
         let (flagged, masked) = told(&watched);
-        let covered = watched
-            .body
-            .as_deref()
-            .map(MessageBody::new)
-            .transpose()
-            .map_err(|_| ServiceError::code(Code::Internal))?;
+        let covered = covered(&watched)?;
         let body = covered.as_ref().unwrap_or(body);
         let document = markdown::parse(body.as_str());
         if let Some(terms) = &facts.terms {
@@ -281,12 +281,7 @@ impl Services {
         not_muted(&facts, self.now())?;
         let watched = self.watch_words(&caller, &facts, request.body.as_str()).await?;
         let (flagged, masked) = told(&watched);
-        let covered = watched
-            .body
-            .as_deref()
-            .map(MessageBody::new)
-            .transpose()
-            .map_err(|_| ServiceError::code(Code::Internal))?;
+        let covered = covered(&watched)?;
         let body = covered.as_ref().unwrap_or(&request.body);
         let document = markdown::parse(body.as_str());
         if let Some(terms) = &facts.terms {
