@@ -5,7 +5,7 @@ import type { Page } from '@playwright/test';
 import { expect, fresh, test, URL_BASE, type People, type Reader } from './people';
 
 const OWNER = 'katrin.vogel@nordwerk.example';
-const SECTIONS = ['members', 'roles', 'policy', 'explain', 'moderation', 'words', 'audit'] as const;
+const SECTIONS = ['members', 'roles', 'policy', 'explain', 'moderation', 'words', 'abuse', 'audit'] as const;
 
 /** Someone on an administration page that hears what one does. */
 async function administers(people: People, section: string, options: Parameters<People['atDesk']>[1] = {}, email = OWNER): Promise<Reader> {

@@ -10,9 +10,10 @@
 //! | [`desk`] | what lives as long as the page: company, rights, clock, what is said |
 //! | [`frame`] | header and navigation around a section |
 //! | [`form`], [`dialog`], [`list`], [`words`] | what sections are made of |
-//! | [`members`], [`invitations`], [`roles`], [`policy`], [`explain`], [`moderation`], [`word_list`], [`audit`] | the sections |
+//! | [`members`], [`invitations`], [`roles`], [`policy`], [`explain`], [`moderation`], [`word_list`], [`abuse`], [`audit`] | the sections |
 //! | [`case`] | a reported message, once somebody opened it |
 
+pub mod abuse;
 pub mod audit;
 pub mod case;
 pub mod desk;
@@ -33,8 +34,8 @@ pub mod words;
 use postil::{
     clock::Timestamp,
     wire::{
-        AdminRights, AuditChain, AuditEntry, Departments, Invitation, Me, Member, Page, PolicyVersion,
-        PolicyVersionInfo, Projects, ReportCase, Roles, WordList,
+        AbuseEntry, AdminRights, AuditChain, AuditEntry, CompanySettings, Departments, Invitation, Me, Member, Page,
+        PolicyVersion, PolicyVersionInfo, Projects, ReportCase, Roles, WordList,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -59,14 +60,24 @@ pub enum Section {
     Moderation,
     /// The company's word list.
     Words,
+    /// What the company limits, and what was refused.
+    Abuse,
     /// The audit log.
     Audit,
 }
 
 impl Section {
     /// All of them, in the order of the navigation.
-    pub const ALL: [Self; 7] =
-        [Self::Members, Self::Roles, Self::Policy, Self::Explain, Self::Moderation, Self::Words, Self::Audit];
+    pub const ALL: [Self; 8] = [
+        Self::Members,
+        Self::Roles,
+        Self::Policy,
+        Self::Explain,
+        Self::Moderation,
+        Self::Words,
+        Self::Abuse,
+        Self::Audit,
+    ];
 
     /// Where it is.
     #[must_use]
@@ -78,6 +89,7 @@ impl Section {
             Self::Explain => "/admin/explain",
             Self::Moderation => "/admin/moderation",
             Self::Words => "/admin/words",
+            Self::Abuse => "/admin/abuse",
             Self::Audit => "/admin/audit",
         }
     }
@@ -92,6 +104,7 @@ impl Section {
             Self::Explain => "Why can they see this?",
             Self::Moderation => "Moderation",
             Self::Words => "Word list",
+            Self::Abuse => "Limits and abuse",
             Self::Audit => "Audit log",
         }
     }
@@ -108,6 +121,7 @@ impl Section {
             }
             Self::Moderation => "M4 2.500v11M4 3.500h8.500l-2 2.700 2 2.800H4",
             Self::Words => "M2.500 4h11M2.500 8h6M2.500 12h4M10 9l3.500 3.500M13.500 9 10 12.500",
+            Self::Abuse => "M2.500 11.500a5.500 5.500 0 0 1 11 0M8 11.500l2.500-3.500M4 13.500h8",
             Self::Audit => "M3 3.500h10M3 6.500h10M3 9.500h6M3 12.500h6M11 11l1.200 1.200L14 10",
         }
     }
@@ -122,7 +136,7 @@ impl Section {
     #[must_use]
     pub const fn is_open_to(self, rights: AdminRights) -> bool {
         match self {
-            Self::Members | Self::Roles => rights.members,
+            Self::Members | Self::Roles | Self::Abuse => rights.members,
             Self::Policy | Self::Explain => rights.policy,
             Self::Moderation => rights.moderate,
             Self::Words => rights.moderate_all,
@@ -157,6 +171,10 @@ pub struct Data {
     pub cases: Option<Page<ReportCase>>,
     /// The word list in force.
     pub word_list: Option<WordList>,
+    /// What the company limits.
+    pub settings: Option<CompanySettings>,
+    /// What was refused, the first page.
+    pub abuse: Option<Page<AbuseEntry>>,
     /// The audit log, the first page.
     pub audit: Option<Page<AuditEntry>>,
     /// Where its chain stands.
@@ -194,6 +212,7 @@ fn view(desk: Desk, section: Section, data: Data) -> Node {
         Section::Explain => explain::explain(desk, data),
         Section::Moderation => moderation::moderation(desk, data),
         Section::Words => word_list::word_list(desk, data),
+        Section::Abuse => abuse::abuse(desk, data),
         Section::Audit => audit::audit(desk, data),
     }
 }

@@ -24,7 +24,7 @@ use postil::{
     clock::Timestamp,
     ids::{CompanyId, ConversationId},
     wire::{
-        AdminRights, Code, ConversationDetail, ConversationSummary, Launcher, ListAudit, ListConversations,
+        AdminRights, Code, ConversationDetail, ConversationSummary, Launcher, ListAbuse, ListAudit, ListConversations,
         ListInvitations, ListMembers, ListMessages, ListPolicyVersions, ListReports, Me, MemberStatus, MessagePage,
         Page as ListPage, Problem,
     },
@@ -220,6 +220,12 @@ impl RequestLoader {
                 data.cases = Some(services.list_reports(&who, &ListReports::default()).await?);
             }
             Section::Words => data.word_list = Some(services.get_words(&who).await?),
+            Section::Abuse => {
+                data.settings = Some(services.get_settings(&who).await?);
+                data.abuse = Some(services.list_abuse(&who, &ListAbuse::default()).await?);
+                // Names for the first of those whom refusals may be about; of others, ids stand.
+                data.members = Some(services.list_members(&who, &ListMembers::default()).await?);
+            }
             Section::Audit => {
                 // That it is read is an entry: the chain is asked afterwards, so that both agree.
                 data.audit = Some(services.list_audit(&who, &ListAudit::default()).await?);

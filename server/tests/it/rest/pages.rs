@@ -15,7 +15,7 @@ use crate::harness::{
 };
 
 /// Every path outside `/api/v1`; `{}` is a conversation.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 15] = [
     "/sign-in",
     "/messages",
     "/messages/{}",
@@ -29,10 +29,11 @@ const PAGES: [&str; 14] = [
     "/admin/explain",
     "/admin/moderation",
     "/admin/words",
+    "/admin/abuse",
     "/admin/audit",
 ];
 /// Those of administration.
-const ADMINISTRATION: [&str; 8] = [
+const ADMINISTRATION: [&str; 9] = [
     "/admin",
     "/admin/members",
     "/admin/roles",
@@ -40,6 +41,7 @@ const ADMINISTRATION: [&str; 8] = [
     "/admin/explain",
     "/admin/moderation",
     "/admin/words",
+    "/admin/abuse",
     "/admin/audit",
 ];
 
