@@ -337,3 +337,28 @@ pub const WORD_CHARS_MAX: usize = 60;
 pub const WORD_PHRASE_MAX: usize = 8;
 /// Versions of word lists that a process keeps in memory: 50 kB each at most.
 pub const WORD_LISTS_CACHED: usize = 500;
+
+/// How long an access hook may take over one answer, in milliseconds, connecting included: a request waits for it.
+pub const HOOK_TIMEOUT_MS: u64 = 500;
+/// Questions to the hook under way in one process; more wait, within their own time.
+pub const HOOK_CONCURRENT_MAX: usize = 32;
+/// How long a process leaves a hook alone that did not answer, in milliseconds: those who ask meanwhile are refused at once.
+pub const HOOK_RETRY_MS: i64 = 1_000;
+/// Largest answer of a hook, in bytes.
+pub const HOOK_ANSWER_BYTES_MAX: usize = 65_536;
+/// Most denials in one answer.
+pub const HOOK_DENIALS_MAX: usize = 200;
+/// Most pairs of action and record state in one answer: rows that each request of that person reads.
+pub const HOOK_GRANTS_MAX: usize = 2_000;
+/// Longest id of a denial, in characters.
+pub const HOOK_DENIAL_ID_CHARS_MAX: usize = 80;
+/// How long an answer holds when it does not say, in seconds.
+pub const HOOK_VALID_S: u32 = 60;
+/// Shortest time that an answer may hold, in seconds: everybody who is there is asked about that often.
+pub const HOOK_VALID_S_MIN: u32 = 10;
+/// Longest time that an answer may hold, in seconds: that long a right that was withdrawn there may last here.
+pub const HOOK_VALID_S_MAX: u32 = 300;
+/// An answer that holds no longer than this is asked for anew before it runs out, in seconds.
+pub const HOOK_RENEW_S: i64 = 5;
+/// An answer that holds no longer than this does not carry a request to its end, in seconds.
+pub const HOOK_MARGIN_S: i64 = 1;

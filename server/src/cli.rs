@@ -47,6 +47,9 @@ enum Command {
     /// Keys that sign embed tokens: makes and retires them (needs DATABASE_URL)
     #[command(subcommand)]
     EmbedKey(setup::EmbedKey),
+    /// The access hook of companies: requires and releases it (needs DATABASE_URL)
+    #[command(subcommand)]
+    Hook(setup::Hook),
     /// Prints the OpenAPI document
     Openapi,
     /// Prints the AsyncAPI document of the socket
@@ -99,6 +102,7 @@ fn run(command: Command) -> Result<()> {
         Command::Company(command) => setup::company(command),
         Command::Key(command) => setup::key(command),
         Command::EmbedKey(command) => setup::embed_key(command),
+        Command::Hook(command) => setup::hook(command),
         Command::Openapi => print(openapi::text()),
         Command::Asyncapi => print(&format!("{:#}\n", ws::asyncapi())),
         Command::PermissionsMatrix => print(&matrix::document()),

@@ -5,6 +5,7 @@
 //! | [`cli`] | the subcommands | a subcommand |
 //! | [`config`] | what the operator says | a setting |
 //! | [`lifecycle`], [`telemetry`] | start, end, logs | |
+//! | [`hook`] | the access hook behind HTTP | |
 //! | [`http`] | layers, extractors, the route table, OpenAPI, pages | a layer |
 //! | `api` | the operations of the REST API | an operation: a row and a handler |
 //! | [`demo`] | a small ERP that embeds the widget as a customer would | |
@@ -19,6 +20,7 @@ pub mod config;
 pub mod demo;
 pub mod errors;
 mod figures;
+pub mod hook;
 pub mod http;
 mod jobs;
 pub mod lifecycle;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use postil::{
-    access::{Action, Policy, Resource, RoleKey, Subject, decide, preset},
+    access::{Action, Narrowing, Policy, Resource, RoleKey, Subject, decide, preset},
     clock::Timestamp,
     domain::{MemberKind, RecordKind},
     ids::{DepartmentId, ProjectId, UserId},
@@ -32,7 +32,7 @@ impl Viewer {
         // As a company begins: guests are External, and nobody else is a guest.
         let kind = if role == RoleKey::EXTERNAL { MemberKind::External } else { MemberKind::Internal };
         let (department, projects) = (Some(self.department), [self.project].into());
-        Subject { user: self.user, role, kind, department, projects }
+        Subject { user: self.user, role, kind, department, projects, narrowing: Narrowing::None }
     }
 
     /// What is asked about, one kind of thing per column.

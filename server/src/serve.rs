@@ -7,6 +7,7 @@ use postil::{
     backend::{
         bus::{Bus, BusConfig, Driver, Inbox},
         crypto::Sealer,
+        hook::AccessHook,
         service::Services,
         source::Machine,
         store::{Store, seed},
@@ -43,7 +44,9 @@ async fn connect(config: &Config) -> Result<(Services, Driver, Inbox)> {
     let (bus, driver, inbox) = Bus::new(bus, &Machine).context("REDIS_URL can't be understood")?;
     let sealer = Sealer::new(config.secret.bytes());
     let origin = config.web.origin.to_string();
-    Ok((Services::new(store, bus, sealer, Arc::new(Machine), Arc::new(Machine), origin), driver, inbox))
+    let hook = config.hook.clone().map(|hook| Arc::new(hook) as Arc<dyn AccessHook>);
+    let services = Services::new(store, bus, sealer, Arc::new(Machine), Arc::new(Machine), origin, hook);
+    Ok((services, driver, inbox))
 }
 
 /// A name for this process among workers.

@@ -1,4 +1,4 @@
-//! `postil company`, `postil key`, `postil embed-key`: what an operator sets up before people come, with `DATABASE_URL`.
+//! `postil company`, `postil key`, `postil embed-key`, `postil hook`: what an operator sets up before people come, with `DATABASE_URL`.
 //! Secrets are printed once and stored only as hashes or sealed; they go to standard output alone, never into the log.
 
 use anyhow::{Context as _, Result, anyhow};
@@ -74,6 +74,23 @@ pub enum EmbedKey {
     },
 }
 
+/// The access hook of companies.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Hook {
+    /// From now on the hook at POSTIL_HOOK_URL judges the company's members, and whom it does not answer about sees nothing
+    Require {
+        /// The company, `cmp_…`
+        #[arg(long)]
+        company: CompanyId,
+    },
+    /// From now on the policy alone judges
+    Release {
+        /// The company, `cmp_…`
+        #[arg(long)]
+        company: CompanyId,
+    },
+}
+
 fn owner_url() -> Result<String> {
     Ok(OwnerConfig::from_env()?.owner.url.reveal().to_owned())
 }
@@ -142,4 +159,20 @@ pub fn embed_key(command: EmbedKey) -> Result<()> {
             print(&format!("retired {kid}\n"))
         }
     }
+}
+
+/// Runs `postil hook …`.
+///
+/// # Errors
+/// When the settings or options don't fit, or the database refuses.
+pub fn hook(command: Hook) -> Result<()> {
+    let url = owner_url()?;
+    let (company, required, said) = match command {
+        Hook::Require { company } => (company, true, "the access hook is required"),
+        Hook::Release { company } => (company, false, "the policy alone judges"),
+    };
+    let changed = runtime()?
+        .block_on(house::access_hook_set(&url, &Machine, company, required))
+        .context("the access hook was neither required nor released")?;
+    print(&format!("{said} in {company}{}\n", if changed { "" } else { ", as before" }))
 }

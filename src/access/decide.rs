@@ -1,8 +1,8 @@
-//! The verdict: default deny, any deny wins, pure.
+//! The verdict: default deny, any deny wins, a hook may only narrow, pure.
 
 use std::collections::BTreeSet;
 
-use super::{Action, Conditions, Effect, Policy, RoleKey, Rule, Scope};
+use super::{Action, Conditions, Effect, Narrowing, Policy, RoleKey, Rule, Scope, narrowing::Objection};
 use crate::{
     clock::Timestamp,
     domain::{MemberKind, RecordKey, StatusWord},
@@ -22,6 +22,8 @@ pub struct Subject {
     pub department: Option<DepartmentId>,
     /// Their projects in this company.
     pub projects: BTreeSet<ProjectId>,
+    /// What the company's access hook takes from them.
+    pub narrowing: Narrowing,
 }
 
 /// What is asked about: talk about no record, or about one.
@@ -86,6 +88,13 @@ pub enum Reason {
     },
     /// No rule allows.
     NothingAllows,
+    /// The company's access hook denies; it wins over every allow.
+    Hook {
+        /// The denial's id.
+        denial: String,
+    },
+    /// The company requires an access hook, which has not answered for this person.
+    Unanswered,
 }
 
 impl Verdict {
@@ -145,6 +154,11 @@ impl Rule {
 /// Whether `subject` may do `action` to `resource` under `policy`, as of `at`.
 #[must_use]
 pub fn decide(policy: &Policy, subject: &Subject, action: Action, resource: &Resource, at: Timestamp) -> Verdict {
+    match subject.narrowing.objects(subject, action, resource, at) {
+        Objection::No => {}
+        Objection::Denied(denial) => return Verdict::Deny(Reason::Hook { denial: denial.id.clone() }),
+        Objection::Unanswered => return Verdict::Deny(Reason::Unanswered),
+    }
     let mut allowed_by = None;
     for rule in policy.rules.iter().filter(|rule| rule.applies(subject, action, resource, at)) {
         match rule.effect {
@@ -169,6 +183,7 @@ mod tests {
             kind: MemberKind::Internal,
             department: department.map(|n| DepartmentId::from_uuid(Uuid::from_u128(n))),
             projects: BTreeSet::new(),
+            narrowing: Narrowing::None,
         }
     }
 

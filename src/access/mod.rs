@@ -5,11 +5,13 @@
 pub mod action;
 pub mod decide;
 pub mod matrix;
+pub mod narrowing;
 pub mod permit;
 pub mod policy;
 pub mod preset;
 
 pub use action::Action;
 pub use decide::{Reason, Resource, Subject, Verdict, decide};
+pub use narrowing::{Denial, Narrowing};
 pub use permit::Permit;
 pub use policy::{Conditions, Effect, Policy, PolicyError, Role, RoleKey, Rule, Scope};

@@ -445,6 +445,10 @@ pub enum ExplainReason {
     NothingAllows,
     /// It follows from the facts.
     Fact,
+    /// The company's access hook denies it: `rule` is its denial, in the words of a rule.
+    Hook,
+    /// The company requires an access hook, which had not answered.
+    Unanswered,
 }
 
 /// A question and its answer.

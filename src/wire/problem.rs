@@ -123,6 +123,8 @@ codes! {
     RateLimited = "rate_limited", 429, "Too many requests";
     /// Something failed that is not your doing. Give the correlation id to support.
     Internal = "internal", 500, "Something went wrong";
+    /// The company lets an access hook of its own judge its members, and that does not answer. Nothing is shown or stored meanwhile; ask again.
+    HookUnavailable = "hook_unavailable", 503, "Access can't be checked right now";
     /// A part of the system is away for a moment. Nothing was stored; ask again.
     Unavailable = "unavailable", 503, "Not available right now";
 

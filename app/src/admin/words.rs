@@ -68,5 +68,9 @@ pub const fn reason(reason: ExplainReason) -> &'static str {
         ExplainReason::Rule => "by this rule",
         ExplainReason::NothingAllows => "no rule allows it, and what is not allowed is denied",
         ExplainReason::Fact => "it follows from the facts",
+        ExplainReason::Hook => "the company's access hook denies it",
+        ExplainReason::Unanswered => {
+            "the company's access hook did not answer, and without its answer nothing is allowed"
+        }
     }
 }

@@ -5,12 +5,15 @@
 //! it is printed by `Debug`.
 
 mod database;
+mod hook;
 mod log;
 mod reader;
 mod secret;
 mod web;
 
 use std::fmt;
+
+use crate::hook::HttpHook;
 
 pub use database::{Databases, Owner, RedisUrl};
 pub use log::Log;
@@ -29,6 +32,8 @@ pub struct Config {
     pub redis: RedisUrl,
     /// What tokens and cursors are made with.
     pub secret: ServerSecret,
+    /// The access hook, if there is one.
+    pub hook: Option<HttpHook>,
 }
 
 /// Settings of `postil migrate`.
@@ -81,9 +86,10 @@ impl Config {
         let databases = database::read(reader);
         let redis = database::redis(reader);
         let secret = secret::read(reader);
+        let hook = hook::read(reader);
         reader.finish()?;
         match (web, databases, redis, secret) {
-            (Some(web), Some(databases), Some(redis), Some(secret)) => Ok(Self { web, databases, redis, secret }),
+            (Some(web), Some(databases), Some(redis), Some(secret)) => Ok(Self { web, databases, redis, secret, hook }),
             _ => Err(missing()),
         }
     }
@@ -199,6 +205,19 @@ pub(crate) mod tests {
         assert_eq!(sentences.len(), 3, "{sentences:?}");
         for name in ["POSTIL_URL", "POSTIL_SECRET", "REDIS_URL"] {
             assert!(sentences.iter().any(|sentence| sentence.contains(name)), "{name}: {sentences:?}");
+        }
+    }
+
+    #[test]
+    fn a_hook_needs_an_address_and_a_secret() {
+        let url = ("POSTIL_HOOK_URL", "http://127.0.0.1:8181/narrow");
+        let secret = ("POSTIL_HOOK_SECRET", "10112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+        assert!(read(&[]).unwrap().hook.is_none());
+        let config = read(&[url, secret]).unwrap();
+        assert!(config.hook.is_some() && !format!("{config:?}").contains("1011"));
+        for broken in [&[url][..], &[secret], &[url, (secret.0, "abc")], &[("POSTIL_HOOK_URL", "hook"), secret]] {
+            let Refusal(sentences) = read(broken).unwrap_err();
+            assert!(sentences.len() == 1 && sentences[0].contains("POSTIL_HOOK_"), "{sentences:?}");
         }
     }
 

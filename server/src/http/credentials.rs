@@ -152,7 +152,13 @@ impl Describe for Signed {
     fn describe(operation: &mut Operation<'_>) {
         operation.auth = Auth::Session;
         operation.company = true;
-        operation.can_fail(&[Code::Unauthenticated, Code::CompanyContextChanged, Code::CrossOrigin, Code::InvalidId]);
+        operation.can_fail(&[
+            Code::Unauthenticated,
+            Code::CompanyContextChanged,
+            Code::HookUnavailable,
+            Code::CrossOrigin,
+            Code::InvalidId,
+        ]);
     }
 }
 

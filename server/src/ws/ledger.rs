@@ -8,24 +8,33 @@ use postil::{
     access::{Policy, Resource, Subject},
     backend::{
         caller::Caller,
-        crypto::token::Token,
+        crypto::token::{Token, TokenHash},
+        hook::{HookError, Hooks},
+        service::Services,
         store::{LogEvent, Store, StoreError},
     },
     clock::{Clock, Timestamp},
     domain::{ConversationKind, MemberKind, PresenceStatus, RecordKey},
     ids::{CompanyId, ConversationId, CorrelationId, MessageId, SessionId, UserId},
+    limits,
 };
 
 pub use postil::backend::store::hub::{Replies, Whole};
 
 /// The log could not be read. The hub tries again at its next look.
 #[derive(Debug, thiserror::Error)]
-#[error("the log can't be read")]
-pub struct LedgerError(#[source] Option<StoreError>);
+#[error("the log can't be read, or the access hook not asked")]
+pub struct LedgerError(#[source] Option<Box<dyn std::error::Error + Send + Sync>>);
 
 impl From<StoreError> for LedgerError {
     fn from(error: StoreError) -> Self {
-        Self(Some(error))
+        Self(Some(error.into()))
+    }
+}
+
+impl From<HookError> for LedgerError {
+    fn from(error: HookError) -> Self {
+        Self(Some(error.into()))
     }
 }
 
@@ -113,6 +122,9 @@ pub trait Ledger: Send + Sync + 'static {
     fn records(&self, company: CompanyId, keys: Vec<RecordKey>) -> Answer<'_, Vec<(RecordKey, Resource)>>;
     /// A member as of now; `None` when the membership has ended.
     fn member(&self, company: CompanyId, user: UserId) -> Answer<'_, Option<Member>>;
+    /// Sees to it that the company's access hook, if it requires one, has answered about a member for a while; then as
+    /// [`Self::member`].
+    fn renew(&self, company: CompanyId, user: UserId) -> Answer<'_, Option<Member>>;
     /// Those of `users` whom a guest may meet: they share a conversation.
     fn met(&self, company: CompanyId, guest: UserId, users: Vec<UserId>) -> Answer<'_, Vec<UserId>>;
     /// Those sessions that are still good, and the companies that they are in.
@@ -125,14 +137,21 @@ pub trait Ledger: Send + Sync + 'static {
 #[derive(Clone)]
 pub struct StoreLedger {
     store: Store,
+    hooks: Hooks,
     clock: Arc<dyn Clock>,
 }
 
 impl StoreLedger {
-    /// Reads from `store`.
+    /// Reads what `services` read.
     #[must_use]
-    pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+    pub fn new(services: &Services) -> Self {
+        let (store, hooks) = (services.store().clone(), services.hooks().clone());
+        Self { store, hooks, clock: Arc::clone(services.clock()) }
+    }
+
+    async fn caller(&self, token: TokenHash, correlation: CorrelationId) -> Result<Option<Caller>, LedgerError> {
+        let opened = self.store.session_open(token, None, self.clock.now(), correlation).await?;
+        Ok(opened.map(|opened| opened.caller))
     }
 }
 
@@ -147,8 +166,12 @@ impl Ledger for StoreLedger {
                     None => return Ok(None),
                 },
             };
-            let Some(opened) = self.store.session_open(token, None, now, correlation).await? else { return Ok(None) };
-            let caller = opened.caller;
+            let Some(mut caller) = self.caller(token, correlation).await? else { return Ok(None) };
+            if !caller.subject().narrowing.lasts(now, limits::HOOK_MARGIN_S) {
+                self.hooks.ensure(caller.company(), caller.user(), limits::HOOK_MARGIN_S).await?;
+                let Some(again) = self.caller(token, correlation).await? else { return Ok(None) };
+                caller = again;
+            }
             Ok(caller.session().map(|session| Guest {
                 member: Member::from(&caller),
                 session: session.id,
@@ -195,6 +218,13 @@ impl Ledger for StoreLedger {
             let correlation = CorrelationId::from_uuid(company.uuid());
             let caller = self.store.membership_view(company, user, correlation, self.clock.now()).await?;
             Ok(caller.as_ref().map(Member::from))
+        })
+    }
+
+    fn renew(&self, company: CompanyId, user: UserId) -> Answer<'_, Option<Member>> {
+        Box::pin(async move {
+            self.hooks.ensure(company, user, limits::HOOK_RENEW_S).await?;
+            self.member(company, user).await
         })
     }
 

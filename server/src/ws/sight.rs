@@ -141,7 +141,7 @@ mod tests {
     use std::{collections::BTreeSet, sync::Arc};
 
     use postil::{
-        access::{RoleKey, Subject, preset},
+        access::{Narrowing, RoleKey, Subject, preset},
         domain::MemberKind,
         ids::{ConversationId, DepartmentId, UserId},
     };
@@ -156,6 +156,7 @@ mod tests {
             kind: MemberKind::Internal,
             department: Some(DepartmentId::from_uuid(Uuid::from_u128(department))),
             projects: BTreeSet::new(),
+            narrowing: Narrowing::None,
         };
         Sight::new(Member { subject, policy: Arc::new(preset::policy()) }, Timestamp::from_micros(0))
     }

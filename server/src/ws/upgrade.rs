@@ -54,7 +54,7 @@ impl Realtime {
     /// Starts the hub of this process.
     #[must_use]
     pub fn start(services: &Services, inbox: Inbox, origin: &Origin, lifecycle: &Lifecycle) -> Self {
-        let ledger = StoreLedger::new(services.store().clone(), Arc::clone(services.clock()));
+        let ledger = StoreLedger::new(services);
         let hub = Hub::start(
             services.bus().clone(),
             inbox,

@@ -146,6 +146,7 @@ fn only_sign_in_crosses_companies_and_only_where_it_must() {
         )
         .await;
         let expected = [
+            "access_hooks",
             "api_keys",
             "audit_log",
             "companies",
@@ -155,6 +156,7 @@ fn only_sign_in_crosses_companies_and_only_where_it_must() {
             "invitations",
             "jobs",
             "memberships",
+            "narrowings",
             "project_members",
             "realtime_tickets",
             "refusals",
@@ -347,7 +349,7 @@ fn the_worker_reads_no_secret_and_writes_no_talk() {
         let sql = "SELECT c.relname || ': ' || x.privilege_type FROM pg_class c, aclexplode(c.relacl) x
                    WHERE c.relnamespace = 'public'::regnamespace AND x.grantee = 'postil_worker'::regrole
                    AND (c.relname IN ('users', 'sessions', 'realtime_tickets', 'api_keys', 'embed_keys', 'message_versions', 'audit_log')
-                        OR (x.privilege_type <> 'SELECT' AND c.relname NOT IN ('jobs', 'refusals', 'user_presence')))";
+                        OR (x.privilege_type <> 'SELECT' AND c.relname NOT IN ('jobs', 'narrowing_grants', 'narrowings', 'refusals', 'user_presence')))";
         assert_none("rights of postil_worker", &names(&house.owner, sql).await);
     });
 }

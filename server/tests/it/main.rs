@@ -9,6 +9,7 @@ mod audit;
 mod catalogue;
 mod doors;
 mod harness;
+mod hook;
 mod moderation;
 mod realtime;
 mod rest;

@@ -4,7 +4,7 @@
 //! `POSTIL_WORLDS` raises the number of worlds. A counter-example shrinks to the smallest world that shows it: read it from
 //! the end, the laws first.
 //!
-//! A world costs two round trips: one function writes it, one asks as each of its people. The transaction that asks begins
+//! A world costs two round trips, and one for each answer of an access hook: one function writes it, one asks as each of its people. The transaction that asks begins
 //! before the world is made, so that rules can be drawn which begin or end at exactly its moment.
 
 use std::{
@@ -14,10 +14,13 @@ use std::{
 };
 
 use postil::{
-    access::{Action, Conditions, Effect, Policy, Resource, Role, RoleKey, Rule, Scope, Subject, decide},
+    access::{
+        Action, Conditions, Denial, Effect, Narrowing, Policy, Resource, Role, RoleKey, Rule, Scope, Subject, decide,
+    },
+    backend::store::Store,
     clock::Timestamp,
     domain::{MemberKind, Name, RecordId, RecordKey, RecordKind, StatusWord},
-    ids::{DepartmentId, ProjectId, UserId},
+    ids::{CompanyId, DepartmentId, ProjectId, UserId},
 };
 use proptest::{
     collection::vec,
@@ -163,9 +166,26 @@ impl When {
     }
 }
 
+/// What the access hook has said about one member.
+#[derive(Clone, Debug)]
+struct Said {
+    denials: Vec<Taken>,
+    /// Until when it holds, in microseconds from the moment of asking.
+    until: i64,
+}
+
+#[derive(Clone, Debug)]
+struct Taken {
+    actions: BTreeSet<Action>,
+    scope: Where,
+    states: Option<BTreeSet<StatusWord>>,
+}
+
 #[derive(Clone, Debug)]
 struct World {
     members: Vec<Member>,
+    /// Of each member, where the company requires an access hook.
+    hook: Option<Vec<Option<Said>>>,
     records: Vec<Record>,
     talks: Vec<Talk>,
     messages: Vec<Message>,
@@ -244,8 +264,8 @@ fn when() -> impl Strategy<Value = When> {
         .prop_map(|(kinds, states, from, until)| When { kinds, states, from, until })
 }
 
-fn law() -> impl Strategy<Value = Law> {
-    let place = prop_oneof![
+fn place() -> impl Strategy<Value = Where> {
+    prop_oneof![
         3 => Just(Where::Company),
         3 => Just(Where::Unlinked),
         1 => (0..2_usize).prop_map(Where::Department),
@@ -255,7 +275,21 @@ fn law() -> impl Strategy<Value = Law> {
         1 => kind().prop_map(Where::Kind),
         1 => (kind(), select(RECORD_IDS.to_vec())).prop_map(|(kind, id)| Where::Record(kind, id)),
         1 => Just(Where::OwnRecords),
-    ];
+    ]
+}
+
+/// Of the hook about everyone; most answers hold, a few run out at about the moment of asking, some are missing.
+fn hook() -> impl Strategy<Value = Vec<Option<Said>>> {
+    let taken = (subsequence(Action::ALL.to_vec(), 1..=4), place(), when()).prop_map(|(actions, scope, when)| {
+        let states = when.states.filter(|_| !matches!(scope, Where::Unlinked));
+        Taken { actions: actions.into_iter().collect(), scope, states }
+    });
+    let until = prop_oneof![4 => Just(3_600_000_000), 1 => select(MOMENTS.to_vec())];
+    let said = (vec(taken, 0..4), until).prop_map(|(denials, until)| Said { denials, until });
+    vec(option::weighted(0.9, said), MEMBERS)
+}
+
+fn law() -> impl Strategy<Value = Law> {
     let effect = prop_oneof![3 => Just(Effect::Allow), 1 => Just(Effect::Deny)];
     let actions = (subsequence(READING.to_vec(), 0..=2), subsequence(Action::ALL.to_vec(), 0..=4))
         .prop_map(|(reading, other)| reading.into_iter().chain(other).collect());
@@ -264,7 +298,7 @@ fn law() -> impl Strategy<Value = Law> {
         subsequence((0..ROLES.len()).collect::<Vec<_>>(), 0..=3),
         subsequence((0..MEMBERS).collect::<Vec<_>>(), 0..=1),
         actions,
-        place,
+        place(),
         when(),
     )
         .prop_map(|(effect, roles, users, actions, scope, mut when)| {
@@ -298,9 +332,11 @@ fn world() -> impl Strategy<Value = World> {
         vec(message(), 0..12),
         constitution(),
         subsequence(other, 0..=3),
+        option::weighted(0.25, hook()),
     )
-        .prop_map(|(members, records, talks, messages, laws, asked)| World {
+        .prop_map(|(members, records, talks, messages, laws, asked, hook)| World {
             members,
+            hook,
             records,
             talks,
             messages,
@@ -314,12 +350,16 @@ struct Stage<'a> {
     house: &'a House,
     /// Makes the worlds; one for all, so that its statements are planned once.
     maker: Mutex<PgConnection>,
+    /// Keeps what access hooks said.
+    narrower: Store,
     people: Vec<Uuid>,
     outsider: Uuid,
     shown: Cell<usize>,
     hidden: Cell<usize>,
     /// Verdicts that would be others if no rule had a condition.
     conditional: Cell<usize>,
+    /// Verdicts that would be others if no hook had said anything.
+    narrowed: Cell<usize>,
 }
 
 /// Writes a world, given as pairs of table and rows; and asks what each of some people sees and may do there. The second runs
@@ -401,6 +441,19 @@ impl Where {
     }
 }
 
+impl Said {
+    fn narrowing(&self, departments: &[Uuid], projects: &[Uuid], now: Timestamp) -> Narrowing {
+        let denial = |(n, taken): (usize, &Taken)| Denial {
+            id: format!("denial-{n}"),
+            actions: taken.actions.clone(),
+            scope: taken.scope.scope(departments, projects),
+            record_states: taken.states.clone(),
+        };
+        let until = Timestamp::from_micros(now.micros() + self.until);
+        Narrowing::Answered { denials: self.denials.iter().enumerate().map(denial).collect(), until }
+    }
+}
+
 impl Stage<'_> {
     async fn build(&self, world: &World, now: Timestamp) -> Built {
         let company = fresh_id();
@@ -428,12 +481,16 @@ impl Stage<'_> {
             .members
             .iter()
             .zip(&self.people)
-            .map(|(member, id)| Subject {
+            .enumerate()
+            .map(|(n, (member, id))| Subject {
                 user: UserId::from_uuid(*id),
                 role: ROLES[member.role].clone(),
                 kind: if member.external { MemberKind::External } else { MemberKind::Internal },
                 department: member.department.map(|n| DepartmentId::from_uuid(departments[n])),
                 projects: member.projects.iter().map(|n| ProjectId::from_uuid(projects[*n])).collect(),
+                narrowing: world.hook.as_ref().map_or(Narrowing::None, |said| {
+                    said[n].as_ref().map_or(Narrowing::Unanswered, |said| said.narrowing(&departments, &projects, now))
+                }),
             })
             .collect();
 
@@ -592,13 +649,33 @@ impl Stage<'_> {
             ["messages", message_rows],
             ["message_versions", version_rows],
             ["message_links", link_rows],
+            ["access_hooks", world.hook.iter().map(|_| json!({ "company_id": company, "since": at })).collect::<Vec<_>>()],
         ]);
+        // As the worker keeps what the hook says: by the same function.
+        let told: Vec<_> = subjects
+            .iter()
+            .filter_map(|subject| match &subject.narrowing {
+                Narrowing::Answered { denials, until } => Some((subject.user.uuid(), denials.clone(), *until)),
+                Narrowing::None | Narrowing::Unanswered => None,
+            })
+            .collect();
         sqlx::query("SELECT public.make_world($1, $2)")
             .bind(company)
             .bind(tables)
             .execute(&mut *self.maker.lock().await)
             .await
             .unwrap_or_else(|error| panic!("a world can't be made: {error}"));
+        for (user, denials, until) in told {
+            let since = Timestamp::from_micros(until.micros().min(now.micros()) - 1);
+            let kept = self.narrower.narrowing_put(
+                CompanyId::from_uuid(company),
+                UserId::from_uuid(user),
+                &denials,
+                since,
+                until,
+            );
+            kept.await.unwrap_or_else(|error| panic!("an answer can't be kept: {error}"));
+        }
         Built { company, policy, subjects, resources, gone, now, talks, messages, names }
     }
 
@@ -667,6 +744,7 @@ impl Stage<'_> {
             }
         }
         self.conditional.set(self.conditional.get() + built.conditional());
+        self.narrowed.set(self.narrowed.get() + built.narrowed());
         Ok(())
     }
 }
@@ -688,6 +766,25 @@ impl Built {
         verdicts
             .filter(|(n, subject, action, resource)| {
                 self.allows(*n, *action, resource) != without(subject, *action, resource)
+            })
+            .count()
+    }
+
+    /// How many verdicts about reading hang on what the access hook said, or did not say.
+    fn narrowed(&self) -> usize {
+        let freed = |subject: &Subject| Subject { narrowing: Narrowing::None, ..subject.clone() };
+        let verdicts = self.subjects.iter().flat_map(|subject| {
+            let resources = self.resources.iter().chain([&Resource::Unlinked]);
+            resources.flat_map(move |resource| READING.map(|action| (subject, action, resource)))
+        });
+        let says = |subject: &Subject, action, resource| {
+            decide(&self.policy, subject, action, resource, self.now).is_allowed()
+        };
+        verdicts
+            .filter(|(subject, action, resource)| {
+                let (with, without) = (says(subject, *action, resource), says(&freed(subject), *action, resource));
+                assert!(without || !with, "a hook has given something");
+                with != without
             })
             .count()
     }
@@ -757,8 +854,19 @@ fn what_select_shows_is_what_the_policy_allows() -> String {
         maker.execute("SET synchronous_commit = off; SET enable_seqscan = off").await.unwrap();
         let counted = || Cell::new(0);
         let maker = Mutex::new(maker);
-        let stage =
-            Stage { house, maker, people, outsider, shown: counted(), hidden: counted(), conditional: counted() };
+        let urls = (house.url("APP_DATABASE_URL"), house.url("WORKER_DATABASE_URL"));
+        let narrower = Store::connect(&urls.0, &urls.1).await.unwrap();
+        let stage = Stage {
+            house,
+            maker,
+            narrower,
+            people,
+            outsider,
+            narrowed: counted(),
+            shown: counted(),
+            hidden: counted(),
+            conditional: counted(),
+        };
         let cases =
             crate::harness::house::setting_or("POSTIL_WORLDS", WORLDS).parse().expect("POSTIL_WORLDS is a number");
         let cases = u32::div_ceil(cases, QUARTERS);
@@ -772,8 +880,11 @@ fn what_select_shows_is_what_the_policy_allows() -> String {
         });
         // Worlds in which everything is hidden, or everything shown, would prove nothing.
         let (shown, hidden, conditional) = (stage.shown.get(), stage.hidden.get(), stage.conditional.get());
-        told =
-            format!("{cases} worlds: {shown} rows shown, {hidden} hidden; {conditional} verdicts hang on a condition");
+        let narrowed = stage.narrowed.get();
+        told = format!(
+            "{cases} worlds: {shown} rows shown, {hidden} hidden; {conditional} verdicts hang on a condition, {narrowed} on a hook"
+        );
+        assert!(narrowed as u64 > u64::from(cases) / 10, "hooks decide nothing: {narrowed} in {cases} worlds");
         assert!(shown > hidden / 20 && hidden > shown / 20, "{shown} rows shown, {hidden} hidden");
         assert!(conditional as u64 > u64::from(cases), "conditions decide nothing: {conditional} in {cases} worlds");
     });

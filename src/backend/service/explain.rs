@@ -3,17 +3,18 @@
 //! Who asks sees no more by asking: what is not visible to them is not found, for others' eyes as for their own. An
 //! administrator of the policy may ask about anybody, everyone about themselves.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{ServiceError, Services};
 use crate::{
-    access::{Action, Policy, Reason, Resource, Rule, Subject, Verdict, decide},
+    access::{Action, Conditions, Effect, Policy, Reason, Resource, Rule, Subject, Verdict, decide},
     backend::{
         caller::{Caller, Credentials},
         store::{CompanyTx, Facts, Target},
     },
     clock::Timestamp,
     domain::{ConversationKind, RecordKey},
+    limits,
     wire::{
         Code, Explain, ExplainFacts, ExplainQuestion, ExplainReason, ExplainRecord, ExplainStep, Explanation,
         MemberStatus,
@@ -44,14 +45,29 @@ impl Trial<'_> {
         if self.is_over() {
             return;
         }
-        let (allowed, rule) = match decide(self.policy, self.subject, action, resource, self.at) {
-            Verdict::Allow { rule } => (true, Some(rule)),
-            Verdict::Deny(Reason::Rule { rule }) => (false, Some(rule)),
-            Verdict::Deny(Reason::NothingAllows) => (false, None),
+        let verdict = decide(self.policy, self.subject, action, resource, self.at);
+        let ruled = |id: &str| self.policy.rules.iter().find(|rule| rule.id == id).map(|rule| self.shown(rule));
+        let (reason, rule) = match &verdict {
+            Verdict::Allow { rule } | Verdict::Deny(Reason::Rule { rule }) => (ExplainReason::Rule, ruled(rule)),
+            Verdict::Deny(Reason::NothingAllows) => (ExplainReason::NothingAllows, None),
+            Verdict::Deny(Reason::Hook { denial }) => (ExplainReason::Hook, self.denial(denial)),
+            Verdict::Deny(Reason::Unanswered) => (ExplainReason::Unanswered, None),
         };
-        let reason = if rule.is_some() { ExplainReason::Rule } else { ExplainReason::NothingAllows };
-        let rule = rule.and_then(|id| self.policy.rules.iter().find(|rule| rule.id == id)).map(|rule| self.shown(rule));
-        self.steps.push(ExplainStep { question, allowed, reason, rule });
+        self.steps.push(ExplainStep { question, allowed: verdict.is_allowed(), reason, rule });
+    }
+
+    /// The hook's denial, as the rule that it amounts to.
+    fn denial(&self, id: &str) -> Option<Rule> {
+        let denials = self.subject.narrowing.denials(self.at).unwrap_or_default();
+        denials.iter().find(|denial| denial.id == id).map(|denial| Rule {
+            id: denial.id.clone(),
+            effect: Effect::Deny,
+            roles: BTreeSet::new(),
+            users: BTreeSet::from([self.subject.user]),
+            actions: denial.actions.clone(),
+            scope: denial.scope.clone(),
+            conditions: Conditions { record_states: denial.record_states.clone(), ..Conditions::default() },
+        })
     }
 
     /// The rule, whole; to the person themselves without the others whom it names.
@@ -149,7 +165,14 @@ impl Services {
         if member.is_none() && tx.member_facts(query.user_id, None).await?.is_none() {
             return Err(ServiceError::code(Code::NotFound));
         }
-        let at = query.at.unwrap_or(now);
+        if query.at.is_none() && caller.subject().narrowing.is_required() {
+            // What would be, if they asked now: without an answer, "not answered" is the explanation.
+            let _ = self.hooks().ensure(caller.company(), query.user_id, limits::HOOK_MARGIN_S).await;
+        }
+        // After that answer: it holds from when it was asked for.
+        let at = query.at.unwrap_or_else(|| self.now());
+        let narrowing = tx.narrowing_then(query.user_id, at).await?;
+        let member = member.map(|(subject, status)| (Subject { narrowing, ..subject }, status));
         let (steps, facts) = self.steps(&mut tx, &caller, query, (&policy, member), facts.as_ref(), at, own).await?;
         let because = steps.last().cloned().ok_or_else(|| ServiceError::code(Code::Internal))?;
         Ok(Explanation {
@@ -181,7 +204,7 @@ impl Services {
             None => (
                 Subject {
                     user: query.user_id,
-                    projects: std::collections::BTreeSet::new(),
+                    projects: BTreeSet::new(),
                     department: None,
                     ..caller.subject().clone()
                 },
@@ -258,11 +281,9 @@ impl Services {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::{
-        access::{Conditions, Effect, RoleKey, Scope},
+        access::{Narrowing, RoleKey, Scope},
         domain::MemberKind,
         ids::UserId,
     };
@@ -285,6 +306,7 @@ mod tests {
             kind: MemberKind::Internal,
             department: None,
             projects: BTreeSet::new(),
+            narrowing: Narrowing::None,
         };
         let policy = Policy { roles: Vec::new(), rules: vec![rule] };
         let told = |own| {

@@ -38,7 +38,8 @@ use crate::{
         bus::{Bucket, Bus, Class, Draw, Rate, Receipt, Standing},
         caller::{Caller, Credentials, Proof, Session},
         crypto::{Sealer, seal::Purpose},
-        store::{Change, Committed, Facts, LogEvent, Store, Target},
+        hook::{AccessHook, Hooks},
+        store::{Change, Committed, Facts, LogEvent, Opened, Store, Target},
         toll::Toll,
     },
     clock::{Clock, IdSource, Timestamp},
@@ -64,6 +65,7 @@ struct Inner {
     passwords: passwords::Passwords,
     trail: abuse::Trail,
     keys: audit::KeysUsed,
+    hooks: Hooks,
 }
 
 impl core::fmt::Debug for Services {
@@ -73,7 +75,7 @@ impl core::fmt::Debug for Services {
 }
 
 impl Services {
-    /// Wires the core. `origin` is Postil's own (`https://chat.example.com`).
+    /// Wires the core. `origin` is Postil's own (`https://chat.example.com`); `hook` judges the members of companies that require one.
     #[must_use]
     pub fn new(
         store: Store,
@@ -82,7 +84,9 @@ impl Services {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
         origin: String,
+        hook: Option<Arc<dyn AccessHook>>,
     ) -> Self {
+        let hooks = Hooks::new(store.clone(), Arc::clone(&clock), hook);
         let passwords = passwords::Passwords::default();
         let keys = audit::KeysUsed::default();
         Self {
@@ -96,6 +100,7 @@ impl Services {
                 passwords,
                 trail: abuse::Trail::default(),
                 keys,
+                hooks,
             }),
         }
     }
@@ -116,6 +121,12 @@ impl Services {
     #[must_use]
     pub fn sealer(&self) -> &Sealer {
         &self.inner.sealer
+    }
+
+    /// Asks the access hook.
+    #[must_use]
+    pub fn hooks(&self) -> &Hooks {
+        &self.inner.hooks
     }
 
     /// Now.
@@ -176,21 +187,25 @@ impl Services {
         credentials: &Credentials,
         target: Option<&Target>,
     ) -> Result<(Caller, Option<Facts>), ServiceError> {
-        let opened = match &credentials.proof {
-            None => None,
-            Some(Proof::Session(token)) => {
-                self.inner.store.session_open(token.hash(), target, self.now(), credentials.correlation).await?
-            }
-            Some(Proof::ApiKey(key)) => {
-                self.inner.store.api_key_open(key.hash(), target, self.now(), credentials.correlation).await?
-            }
-        };
-        let opened = opened.ok_or_else(|| ServiceError::code(Code::Unauthenticated))?;
-        self.charge(&credentials.toll, opened.caller.company(), opened.caller.user()).await?;
+        let mut opened = self.look(credentials, target).await?;
+        let (company, user) = (opened.caller.company(), opened.caller.user());
+        self.charge(&credentials.toll, company, user).await?;
         // A request about another company than the session's comes from a page that has not noticed the switch: answering it
         // with this company's data would show the wrong company under the right heading.
         if credentials.company.is_some_and(|company| company != opened.caller.company()) {
             return Err(ServiceError::code(Code::CompanyContextChanged));
+        }
+        if !opened.caller.subject().narrowing.lasts(self.now(), limits::HOOK_RENEW_S) {
+            // Paid by now: nobody makes us ask the hook for nothing. Without an answer the old one serves while it lasts.
+            let answered = self.inner.hooks.ensure(company, user, limits::HOOK_RENEW_S).await;
+            if answered.is_ok() {
+                opened = self.look(credentials, target).await?;
+            }
+            // Run out, or the company was switched in between.
+            let lasts = opened.caller.subject().narrowing.lasts(self.now(), limits::HOOK_MARGIN_S);
+            if !lasts || opened.caller.company() != company {
+                return Err(ServiceError::code(Code::HookUnavailable));
+            }
         }
         if let Some(Proof::ApiKey(key)) = &credentials.proof {
             self.note_key_use(key.hash(), credentials.correlation).await;
@@ -199,6 +214,19 @@ impl Services {
             credentials.toll.is_about(conversation.id);
         }
         Ok((opened.caller.part_of(&credentials.toll), opened.facts))
+    }
+
+    /// The request's company, person and facts, as the database has them now.
+    async fn look(&self, credentials: &Credentials, target: Option<&Target>) -> Result<Opened, ServiceError> {
+        let (store, now) = (&self.inner.store, self.now());
+        let opened = match &credentials.proof {
+            None => None,
+            Some(Proof::Session(token)) => {
+                store.session_open(token.hash(), target, now, credentials.correlation).await?
+            }
+            Some(Proof::ApiKey(key)) => store.api_key_open(key.hash(), target, now, credentials.correlation).await?,
+        };
+        opened.ok_or_else(|| ServiceError::code(Code::Unauthenticated))
     }
 
     /// Tells the world what was committed. Never fails: the log is the truth, and every node reads its tail.

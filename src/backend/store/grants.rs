@@ -94,8 +94,8 @@ fn member_kind(conditions: &Conditions) -> Option<&'static str> {
     kinds.first().map(|kind| kind.as_str())
 }
 
-/// The columns `scope` and `target`, from which `policy_grants.token` is generated, spelled as in `linked_records.scope_tokens`.
-fn scope_columns(scope: &Scope) -> (&'static str, Option<String>) {
+/// The columns `scope` and `target`, from which `policy_grants.token` and `narrowing_grants.token` are generated, spelled as in `linked_records.scope_tokens`.
+pub(super) fn scope_columns(scope: &Scope) -> (&'static str, Option<String>) {
     match scope {
         Scope::Company => ("company", None),
         Scope::Unlinked => ("unlinked", None),

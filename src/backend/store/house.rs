@@ -285,6 +285,33 @@ pub async fn embed_key_retire(
     Ok(())
 }
 
+/// Requires the access hook of a company, or releases it; says whether that changed anything.
+///
+/// # Errors
+/// [`HouseError::NoCompany`]; what the database refuses.
+pub async fn access_hook_set(
+    owner_url: &str,
+    clock: &dyn Clock,
+    company: CompanyId,
+    required: bool,
+) -> Result<bool, HouseError> {
+    let mut conn = PgConnection::connect(owner_url).await?;
+    let mut tx = conn.begin().await?;
+    known(&mut tx, company).await?;
+    let done = sqlx::query(if required {
+        "-- store::access_hook_set (require)
+        INSERT INTO access_hooks (company_id, since) SELECT $1, $2 WHERE NOT EXISTS (
+            SELECT 1 FROM access_hooks h WHERE h.company_id = $1 AND h.ended_at IS NULL
+        )"
+    } else {
+        "-- store::access_hook_set (release)
+        UPDATE access_hooks SET ended_at = greatest($2, since + interval '1 microsecond') WHERE company_id = $1 AND ended_at IS NULL"
+    });
+    let done = done.bind(company.uuid()).bind(clock.now().to_datetime()).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(done.rows_affected() > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

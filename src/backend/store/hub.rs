@@ -95,6 +95,7 @@ FROM linked_records r JOIN unnest($2::text[], $3::text[]) AS wanted (kind, id) O
 WHERE r.company_id = $1 AND r.deleted_at IS NULL";
 const MEMBER: &str = "-- store::hub_member
 SELECT m.company_id, m.user_id, m.role_key, m.department_id, m.kind AS member_kind, c.policy_version,
+    auth.narrowing(m.company_id, m.user_id) AS narrowing,
     ARRAY(SELECT pm.project_id FROM project_members pm
         WHERE pm.company_id = m.company_id AND pm.user_id = m.user_id AND pm.deleted_at IS NULL) AS projects
 FROM memberships m JOIN companies c ON c.id = m.company_id AND c.deleted_at IS NULL JOIN users u ON u.id = m.user_id

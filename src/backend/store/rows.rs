@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use crate::{
-    access::{Resource, RoleKey, Subject},
+    access::{Narrowing, Resource, RoleKey, Subject},
     clock::Timestamp,
     domain::{LinkSource, MemberKind, RecordId, RecordKey, RecordKind, StatusWord, text::Document},
     ids::{ConversationId, DepartmentId, MessageId, ProjectId, UserId},
@@ -34,6 +34,7 @@ pub(super) fn role_key(text: &str) -> Result<RoleKey, StoreError> {
 }
 
 /// A member as policies see them: `user_id`, `role_key`, `department_id`, `projects`, and their kind in the column `kind`.
+/// What an access hook takes from them is asked by itself, where a verdict follows.
 pub(super) fn subject(row: &PgRow, kind: &str) -> Result<Subject, StoreError> {
     Ok(Subject {
         user: UserId::from_uuid(row.try_get("user_id")?),
@@ -41,6 +42,7 @@ pub(super) fn subject(row: &PgRow, kind: &str) -> Result<Subject, StoreError> {
         kind: member_kind(row.try_get(kind)?)?,
         department: row.try_get::<Option<Uuid>, _>("department_id")?.map(DepartmentId::from_uuid),
         projects: row.try_get::<Vec<Uuid>, _>("projects")?.into_iter().map(ProjectId::from_uuid).collect(),
+        narrowing: Narrowing::None,
     })
 }
 

@@ -1025,7 +1025,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        access::{Action, Resource, Subject, decide},
+        access::{Action, Narrowing, Resource, Subject, decide},
         domain::{
             MemberKind, MessageBody, StatusWord, Title,
             text::{self, Inline},
@@ -1046,6 +1046,7 @@ mod tests {
                 .filter(|it| it.members.iter().any(|m| m == key))
                 .map(|it| it.id)
                 .collect(),
+            narrowing: Narrowing::None,
         }
     }
 

@@ -51,6 +51,36 @@ pub const SQL: &[Sql] = &[
         tests: "test(rest::abuse::settings_have_versions_bounds_and_a_history)",
     },
     Sql {
+        name: "who is required a hook's answer has one",
+        deed: Deed::Function("app.remember()", "v_narrowed IS NULL", "false"),
+        tests: "test(hook::an_answer_that_is_no_answer_takes_everything)",
+    },
+    Sql {
+        name: "an answer of the hook ends",
+        deed: Deed::Function("app.remember()", "CASE WHEN now() < n.until THEN n.since END", "n.since"),
+        tests: "test(hook::an_answer_lasts_as_long_as_it_says_and_a_silence_then_closes)",
+    },
+    Sql {
+        name: "what the hook takes is taken in the database",
+        deed: Deed::Function("app.remember()", "n.since = v_narrowed", "false"),
+        tests: "test(hook::what_the_hook_takes_is_gone_from_lists_counts_and_rows_and_both_walls_say_so)",
+    },
+    Sql {
+        name: "sockets hear of another answer of the hook",
+        deed: Deed::Run("DROP TRIGGER narrowings_access ON narrowings"),
+        tests: "test(hook::sockets_follow_what_the_hook_says)",
+    },
+    Sql {
+        name: "sockets hear that a hook is required",
+        deed: Deed::Run("DROP TRIGGER access_hooks_access ON access_hooks"),
+        tests: "test(hook::a_company_that_begins_to_require_a_hook_withdraws_until_it_answers)",
+    },
+    Sql {
+        name: "what the hook says of others is the administrator's to read",
+        deed: Deed::Run("ALTER POLICY narrowings_read ON narrowings USING (true)"),
+        tests: "test(hook::who_serves_requests_can_neither_answer_for_the_hook_nor_read_what_it_says_of_others)",
+    },
+    Sql {
         name: "the tenant wall of messages",
         deed: Deed::Run("DROP POLICY messages_tenant ON messages"),
         tests: "test(catalogue::every_tenant_table_has_the_restrictive_wall_for_all_who_are_bound_by_it)",

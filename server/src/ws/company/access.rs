@@ -40,6 +40,7 @@ fn sees_the_same(before: &Sight, now: &Sight) -> bool {
     a.subject.kind == b.subject.kind
         && a.subject.department == b.subject.department
         && a.subject.projects == b.subject.projects
+        && a.subject.narrowing.denials(before.at()) == b.subject.narrowing.denials(now.at())
         && rules(a, before.at()) == rules(b, now.at())
 }
 
@@ -105,11 +106,14 @@ impl Company {
         Ok(())
     }
 
-    /// The company has another policy. Who is in which role did not change, so one reading of it serves everyone.
+    /// The company has another policy, or requires an access hook, or no longer does. Who is in which role did not change, so one
+    /// reading of the policy serves everyone; what a hook takes is everyone's own.
     async fn policy_changed(&mut self, seq: i64) -> Result<(), LedgerError> {
         let Some(someone) = self.viewers.keys().next().copied() else { return Ok(()) };
-        let Some(policy) = self.around.ledger.member(self.id, someone).await?.map(|member| member.policy) else {
-            // That one's membership has ended, which an event of its own tells: everyone is read by themselves.
+        let read = self.around.ledger.member(self.id, someone).await?;
+        let narrowed = self.is_narrowed() || read.as_ref().is_some_and(|one| one.subject.narrowing.is_required());
+        let Some(policy) = read.map(|member| member.policy).filter(|_| !narrowed) else {
+            // Or that one's membership has ended, which an event of its own tells: everyone is read by themselves.
             for user in self.viewers.keys().copied().collect::<Vec<_>>() {
                 self.member_changed(user, seq).await?;
             }
@@ -155,12 +159,14 @@ impl Company {
         self.era = self.era.max(policy.last_change(at));
     }
 
-    fn judge_again(&mut self, user: UserId, member: Member, seq: i64) {
+    pub(super) fn judge_again(&mut self, user: UserId, member: Member, seq: i64) {
         let at = self.judged_as_of();
         self.keep_time(&member.policy, at);
         let cursor = self.cursor(seq);
         let Some(viewer) = self.viewers.get_mut(&user) else { return };
         let mut before = core::mem::replace(&mut viewer.sight, Sight::new(member, at));
+        self.keep_narrowing(user);
+        let Some(viewer) = self.viewers.get_mut(&user) else { return };
         if sees_the_same(&before, &viewer.sight) {
             return;
         }

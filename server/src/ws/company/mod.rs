@@ -4,11 +4,13 @@
 //!
 //! * `events`: from the log to frames;
 //! * `access`: what becomes of open sockets when someone's rights change;
+//! * `narrowing`: answers of the access hook, which run out;
 //! * `whisper`: receipts, typing and presence, which may be lost.
 
 mod access;
 mod command;
 mod events;
+mod narrowing;
 mod ring;
 mod whisper;
 
@@ -36,6 +38,7 @@ use postil::{
 };
 use tokio::{
     sync::{Notify, mpsc, oneshot},
+    task::JoinSet,
     time::{self, Duration},
 };
 
@@ -45,6 +48,7 @@ pub(super) use self::{
     whisper::presence_frame,
 };
 use self::{
+    narrowing::{Renewal, Renewed},
     ring::{Facts, Ring},
     whisper::Whispers,
 };
@@ -108,6 +112,7 @@ struct Viewer {
     typed: Option<time::Instant>,
     /// Lost sight of something that we can't name: tell it to load afresh, once, when this batch is through.
     resync: bool,
+    renewal: Renewal,
 }
 
 /// An event, and the message it is about if this process has just written it.
@@ -134,6 +139,10 @@ pub(super) struct Company {
     turn: Option<Timestamp>,
     /// When the last one did. Cursors tell it, so that whoever was away at that moment loads afresh.
     era: Option<Timestamp>,
+    /// When an answer of the access hook is to be seen to next.
+    narrowings_due: Option<Timestamp>,
+    /// Questions to the hook under way.
+    renewals: JoinSet<Renewed>,
 }
 
 impl Company {
@@ -152,6 +161,8 @@ impl Company {
             whispers: Whispers::default(),
             turn: None,
             era: None,
+            narrowings_due: None,
+            renewals: JoinSet::new(),
         }
     }
 
@@ -171,6 +182,7 @@ impl Company {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             self.time_passed();
+            self.see_to_narrowings();
             let (flush, turn) = (self.whispers.due(), self.next_turn());
             tokio::select! {
                 taken = commands.recv_many(&mut batch, BATCH) => {
@@ -180,6 +192,10 @@ impl Company {
                     self.take(&mut batch).await;
                 }
                 () = shared.dirty.notified() => self.look_or_wait().await,
+                Some(renewed) = self.renewals.join_next() => match renewed {
+                    Ok(renewed) => self.renewed(renewed).await,
+                    Err(error) => tracing::error!(company = %self.id, %error, "a question to the access hook failed"),
+                },
                 () = at(flush), if flush.is_some() => self.whispers_flush().await,
                 // What is due is done at the top of the loop.
                 () = at(turn), if turn.is_some() => {}
@@ -189,7 +205,8 @@ impl Company {
 
     /// When to look at the clock again, in the runtime's time.
     fn next_turn(&self) -> Option<time::Instant> {
-        let wait = self.turn?.micros() - self.judged_as_of().micros();
+        let next = [self.turn, self.narrowings_due].into_iter().flatten().min()?;
+        let wait = next.micros() - self.judged_as_of().micros();
         // A machine's clock may be set while a long sleep lasts.
         let wait = Duration::from_micros(u64::try_from(wait).unwrap_or(0) + 1_000).min(TURN_LOOK);
         Some(time::Instant::now() + wait)
@@ -211,6 +228,7 @@ impl Company {
 
     async fn take(&mut self, batch: &mut Vec<Command>) {
         self.time_passed();
+        self.see_to_narrowings();
         let mut arrivals = Vec::new();
         let mut look = false;
         for command in batch.drain(..) {
@@ -296,6 +314,7 @@ impl Company {
             sockets: Vec::new(),
             typed: None,
             resync: false,
+            renewal: Renewal::default(),
         });
         let facts = Facts { audiences: &self.audiences, records: &self.records };
         let replay = cursor
@@ -305,6 +324,7 @@ impl Company {
         if reply.send(Admitted { at: self.position, as_of: self.era, member, resumable, replay }).is_err() {
             self.leave(user, connection);
         }
+        self.keep_narrowing(user);
     }
 
     fn leave(&mut self, user: UserId, connection: ConnectionId) {

@@ -10,7 +10,7 @@ use std::{
 
 use axum::extract::ws::Utf8Bytes;
 use postil::{
-    access::{Policy, Resource, RoleKey, Subject, preset},
+    access::{Narrowing, Policy, Resource, RoleKey, Subject, preset},
     backend::{
         bus::{Bus, BusConfig, Inbound, Signal},
         crypto::Sealer,
@@ -67,6 +67,7 @@ pub struct World {
     pub policy: Option<Arc<Policy>>,
     pub sessions: HashMap<SessionId, CompanyId>,
     pub away: bool,
+    pub hook_away: bool,
 }
 
 /// The fake database.
@@ -75,6 +76,8 @@ pub struct FakeLedger {
     world: Mutex<World>,
     pub message_reads: AtomicUsize,
     pub event_reads: AtomicUsize,
+    /// Questions to the access hook.
+    pub renewals: AtomicUsize,
 }
 
 impl FakeLedger {
@@ -134,6 +137,13 @@ impl Ledger for FakeLedger {
             let policy = world.policy.clone().unwrap_or_else(|| Arc::new(preset::policy()));
             world.members.get(&user).map(|subject| Member { subject: subject.clone(), policy })
         })
+    }
+    fn renew(&self, company: CompanyId, user: UserId) -> Answer<'_, Option<Member>> {
+        self.renewals.fetch_add(1, Ordering::Relaxed);
+        if self.world().hook_away {
+            return Box::pin(async { Err(LedgerError::away()) });
+        }
+        self.member(company, user)
     }
     fn met(&self, _: CompanyId, _: UserId, users: Vec<UserId>) -> Answer<'_, Vec<UserId>> {
         self.ask(|_| users)
@@ -263,6 +273,7 @@ pub struct Node {
     pub hub: Hub,
     pub ledger: Arc<FakeLedger>,
     pub lifecycle: Lifecycle,
+    clock: Arc<RuntimeClock>,
 }
 
 impl Node {
@@ -272,15 +283,21 @@ impl Node {
         let (ledger, lifecycle) = (Arc::new(FakeLedger::default()), Lifecycle::new());
         lifecycle.background("bus", driver.run());
         let sealer = Sealer::new([7; 32]);
+        let clock = Arc::new(RuntimeClock(time::Instant::now()));
         let hub = Hub::start(
             bus,
             inbox,
             Arc::clone(&ledger) as Arc<dyn Ledger>,
             sealer,
-            Arc::new(RuntimeClock(time::Instant::now())),
+            Arc::clone(&clock) as Arc<dyn Clock>,
             lifecycle.clone(),
         );
-        Self { hub, ledger, lifecycle }
+        Self { hub, ledger, lifecycle, clock }
+    }
+
+    /// Now, by the clock of the node.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub fn member(&self, number: u128, role: RoleKey) -> &Self {
@@ -290,6 +307,7 @@ impl Node {
             kind: MemberKind::Internal,
             department: Some(department(7)),
             projects: BTreeSet::new(),
+            narrowing: Narrowing::None,
         };
         self.ledger.world().members.insert(user(number), subject);
         self

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use postil::{
-    access::{Action, Conditions, Effect, Policy, RoleKey, Rule, Scope, preset},
+    access::{Action, Conditions, Denial, Effect, Narrowing, Policy, RoleKey, Rule, Scope, preset},
     backend::store::{EventKind, LogEvent},
     domain::StatusWord,
     wire::{CloseCode, ServerFrame},
@@ -294,4 +294,118 @@ async fn a_record_whose_state_changes_leaves_those_whom_the_new_state_shuts_out(
     node.log(LogEvent { record: Some(invoice()), ..changed() });
     settle().await;
     assert_eq!(told(&mut staff), (vec![], vec![], true));
+}
+
+/// What the hook takes from a member, for so many seconds from now on.
+fn narrow(node: &Node, number: u128, denied: &[Action], holds_s: i64) {
+    let denial = Denial {
+        id: "hook".to_owned(),
+        actions: denied.iter().copied().collect(),
+        scope: Scope::Company,
+        record_states: None,
+    };
+    let denials = if denied.is_empty() { vec![] } else { vec![denial] };
+    let until = node.now().plus_s(holds_s);
+    let mut world = node.ledger.world();
+    let subject = world.members.get_mut(&user(number)).expect("a member");
+    subject.narrowing = Narrowing::Answered { denials: denials.into(), until };
+}
+
+fn asked(node: &Node) -> usize {
+    node.ledger.renewals.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_the_hook_is_renewed_before_it_runs_out_and_nobody_notices() {
+    let node = Node::new();
+    node.member(1, RoleKey::STAFF).group(1, &[1, 2]);
+    narrow(&node, 1, &[], 20);
+    let mut client = node.hello(1, None);
+    client.welcome().await;
+    time::sleep(Duration::from_secs(14)).await;
+    assert_eq!(asked(&node), 0, "it still holds");
+    // What the next question will be answered with.
+    narrow(&node, 1, &[], 20);
+    time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(asked(&node), 1);
+    time::sleep(Duration::from_secs(4)).await;
+    node.message(1, None);
+    settle().await;
+    assert!(
+        matches!(&client.so_far()[..], [Got::Frame(frame)] if matches!(**frame, ServerFrame::MessageCreated { .. }))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_the_hook_leaves_without_an_answer_sees_nothing_until_it_is_back() {
+    let node = Node::new();
+    node.member(1, RoleKey::STAFF).member(2, RoleKey::STAFF).group(1, &[1, 2]);
+    narrow(&node, 1, &[], 20);
+    let (mut client, mut other) = (node.hello(1, None), node.hello(2, None));
+    client.welcome().await;
+    other.welcome().await;
+    node.message(1, None);
+    settle().await;
+    assert_eq!((client.so_far().len(), other.so_far().len()), (1, 1));
+    node.ledger.world().hook_away = true;
+    time::sleep(Duration::from_secs(18)).await;
+    assert_eq!(told(&mut client), (vec![conversation(1)], vec![], true), "within a second of its end");
+    node.message(1, None);
+    settle().await;
+    assert_eq!(client.so_far(), vec![], "nothing is seen without an answer");
+    assert_eq!(other.so_far().len(), 1, "who is not narrowed notices nothing");
+    let questions = asked(&node);
+    assert!((6..=14).contains(&questions), "about once a second, and not in a loop: {questions}");
+    narrow(&node, 1, &[], 20);
+    node.ledger.world().hook_away = false;
+    settle().await;
+    assert_eq!(told(&mut client), (vec![], vec![], true), "load afresh: something was missed");
+    node.message(1, None);
+    settle().await;
+    assert_eq!(client.so_far().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_answer_takes_back_what_the_hook_now_denies() {
+    let node = Node::new();
+    node.member(1, RoleKey::STAFF).group(1, &[1, 2]);
+    narrow(&node, 1, &[], 20);
+    let mut client = node.hello(1, None);
+    client.welcome().await;
+    node.message(1, None);
+    settle().await;
+    client.so_far();
+    narrow(&node, 1, &[Action::ThreadRead], 20);
+    // As another node tells it that asked.
+    node.log(LogEvent { user: Some(user(1)), ..changed() });
+    settle().await;
+    assert_eq!(told(&mut client), (vec![conversation(1)], vec![], true));
+    node.message(1, None);
+    settle().await;
+    assert_eq!(client.so_far(), vec![]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_company_that_begins_to_require_a_hook_asks_about_everyone_who_is_there() {
+    let node = Node::new();
+    node.member(1, RoleKey::STAFF).group(1, &[1, 2]);
+    let mut client = node.hello(1, None);
+    client.welcome().await;
+    node.message(1, None);
+    settle().await;
+    client.so_far();
+    node.ledger.world().hook_away = true;
+    node.ledger.world().members.get_mut(&user(1)).unwrap().narrowing = Narrowing::Unanswered;
+    node.log(changed());
+    settle().await;
+    assert_eq!(told(&mut client), (vec![conversation(1)], vec![], true));
+    assert!(asked(&node) >= 1);
+    // And ends with it: nobody is asked any more.
+    node.ledger.world().members.get_mut(&user(1)).unwrap().narrowing = Narrowing::None;
+    node.log(changed());
+    settle().await;
+    assert_eq!(told(&mut client), (vec![], vec![], true));
+    let questions = asked(&node);
+    settle().await;
+    assert_eq!(asked(&node), questions);
 }

@@ -8,6 +8,7 @@ use postil::{
     backend::{
         bus::{Bus, BusConfig},
         crypto::{Sealer, token::Token},
+        hook::AccessHook,
         service::Services,
         source::Machine,
         store::Store,
@@ -50,6 +51,15 @@ impl Server {
 
     /// Starts a node that reaches its data by other ways, such as a proxy.
     pub async fn start_with(house: &House, app_url: &str, redis_url: &str) -> Self {
+        Self::start_hooked(house, app_url, redis_url, None).await
+    }
+
+    /// Starts a node with an access hook.
+    pub async fn start_with_hook(house: &House, hook: Arc<dyn AccessHook>) -> Self {
+        Self::start_hooked(house, &house.url("APP_DATABASE_URL"), &setting("REDIS_URL"), Some(hook)).await
+    }
+
+    async fn start_hooked(house: &House, app_url: &str, redis_url: &str, hook: Option<Arc<dyn AccessHook>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let origin = format!("http://localhost:{}", address.port());
@@ -80,6 +90,7 @@ impl Server {
             Arc::new(Machine),
             Arc::new(Machine),
             origin.clone(),
+            hook,
         );
         let lifecycle = Lifecycle::new();
         lifecycle.background("bus", driver.run());
