@@ -17,6 +17,7 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 use postil::{
+    access::Action,
     backend::{
         caller::Credentials,
         service::{ServiceError, Services},
@@ -182,6 +183,10 @@ impl Loader for RequestLoader {
 
     fn admin_data(&self, section: Section, rights: AdminRights) -> BoxFuture<'_, Result<Data, Problem>> {
         Box::pin(async move { self.section(section, rights).await.map_err(|error| self.problem(error)) })
+    }
+
+    fn admin_refused(&self, action: Action) -> BoxFuture<'_, ()> {
+        Box::pin(async move { self.services.note_refused_page(&self.who(), action).await })
     }
 }
 

@@ -122,7 +122,7 @@ impl Services {
         };
         let own = caller.user() == query.user_id;
         if !caller.may(Action::AdminPolicy, &Resource::Unlinked) && !own {
-            return Err(ServiceError::code(Code::Forbidden));
+            return Err(self.forbidden(&caller, Action::AdminPolicy, query.user_id).await);
         }
         // Who may ask about others is told everything, about themselves, too.
         let own = own && !caller.may(Action::AdminPolicy, &Resource::Unlinked);

@@ -55,13 +55,7 @@ struct Got {
 }
 
 async fn get(client: &Client, path: &str) -> Got {
-    // Redirects are the answer, not followed.
-    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let mut request = http.get(format!("{}{path}", client.base));
-    if let Some(token) = &client.token {
-        request = request.header("cookie", format!("postil={token}"));
-    }
-    let response = request.send().await.unwrap();
+    let response = client.page(path).await;
     let header =
         |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     Got {
