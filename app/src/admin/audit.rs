@@ -139,7 +139,7 @@ fn chain(desk: Desk, first: AuditChain) -> Node {
     let (now, form) = (RwSignal::new(first), Form::new());
     let again = move || form.send(desk, Call::get("/admin/audit/chain"), move |chain: AuditChain| now.set(chain));
     let signed = move |chain: &AuditChain| match chain.signed_at {
-        Some(at) => format!("Signed up to no. {}, {}.", chain.signed_seq, desk.clock.get().long(at)),
+        Some(at) => format!("Signed up to no. {}, {}.", chain.signed_seq, desk.clock.get().amid(at)),
         None => "Nothing is signed yet: a worker does so every hour.".to_owned(),
     };
     div("audit-chain")

@@ -207,11 +207,11 @@ impl RequestLoader {
             Section::Roles => {
                 data.roles = Some(services.list_roles(&who).await?);
                 if rights.policy {
-                    data.policy = Some(services.get_policy(&who).await?);
+                    data.policy = found(services.get_policy(&who).await, Code::NotFound)?;
                 }
             }
             Section::Policy => {
-                data.policy = Some(services.get_policy(&who).await?);
+                data.policy = found(services.get_policy(&who).await, Code::NotFound)?;
                 data.versions = Some(services.list_policy_versions(&who, &ListPolicyVersions::default()).await?);
             }
             Section::Explain => {

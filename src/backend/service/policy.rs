@@ -9,7 +9,7 @@ use crate::{
     backend::{
         caller::{Caller, Credentials},
         store::{
-            CompanyTx,
+            CompanyTx, PeopleCursor,
             admin::{self, Guard, Judged},
             grants::{self, GrantRow, PolicyPutError},
         },
@@ -324,9 +324,8 @@ impl Services {
         let base_version = tx.policy_version_get(None).await?.map_or(0, |version| version.info.version);
         let mut members: Vec<Judged> = Vec::new();
         while members.len() <= limits::DRY_RUN_MEMBERS_MAX {
-            let page = tx
-                .member_judged(None, members.last().map(|last| &last.person), Some(limits::DRY_RUN_PAGE_ROWS))
-                .await?;
+            let after = members.last().map(|last| PeopleCursor::after(&last.person));
+            let page = tx.member_judged(None, after.as_ref(), Some(limits::DRY_RUN_PAGE_ROWS)).await?;
             let last = page.len() < usize::from(limits::DRY_RUN_PAGE_ROWS);
             members.extend(page);
             if last {

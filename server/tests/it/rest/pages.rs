@@ -184,6 +184,22 @@ fn administration_is_open_to_whom_the_policy_opens_it_and_to_nobody_else() {
 }
 
 #[test]
+fn a_company_without_a_policy_says_so_on_every_page_of_administration() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        scene.nordwind.arranges("UPDATE companies SET policy_version = 0").await;
+        let owner = server.admits(&scene.olga).await;
+        for page in ADMINISTRATION {
+            let got = get(&owner, page).await;
+            assert_eq!(got.status, 403, "{page}");
+            assert!(got.html.contains("No policy is in force in Nordwind yet"), "{page}");
+            assert!(!got.html.contains("An owner can give it to you"), "{page}: no owner can");
+        }
+    });
+}
+
+#[test]
 fn moderation_is_open_to_whoever_moderates_a_part_and_its_page_has_no_text() {
     in_a_house(async |house| {
         let scene = Scene::set(house).await;
