@@ -4,6 +4,7 @@
 use std::{future::Future, pin::Pin};
 
 use postil::{
+    access::Action,
     clock::Timestamp,
     ids::ConversationId,
     wire::{AdminRights, ConversationDetail, ConversationSummary, Launcher, Me, MessagePage, Page, Problem},
@@ -45,4 +46,7 @@ pub trait Loader: Send + Sync {
 
     /// What a section of the administration pages shows first. Asked only of those who may see it.
     fn admin_data(&self, section: Section, rights: AdminRights) -> BoxFuture<'_, Result<Data, Problem>>;
+
+    /// Notes that this person asked for a page which `action` opens and was told that it is not open to them.
+    fn admin_refused(&self, action: Action) -> BoxFuture<'_, ()>;
 }

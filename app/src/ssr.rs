@@ -109,9 +109,12 @@ async fn admin_page(
         if let Some(first) = Section::open_to(rights).next() {
             return Ok(Rendered::Redirect(first.path().to_owned()));
         }
+        // Nothing in particular was asked for: of what it takes, the first.
+        loader.admin_refused(Section::ALL[0].action()).await;
         return Ok(refused(None, me, rights, nonce, assets));
     };
     if !section.is_open_to(rights) {
+        loader.admin_refused(section.action()).await;
         return Ok(refused(Some(section), me, rights, nonce, assets));
     }
     let data = loader.admin_data(section, rights).await?;

@@ -27,7 +27,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 
 /// A feed with the sample conversation open.
 fn feed() -> Feed {
-    let (me, loader) = (sample::me(), Arc::new(Sample { signed_in: true }));
+    let (me, loader) = (sample::me(), Arc::new(Sample::of(true)));
     let mut feed = Feed::new(me.id, me.company_id, me.context_epoch);
     let mut effects = feed.apply(Input::ConversationOpened { conversation: conversation(INVOICE) });
     while let Some(effect) = effects.pop() {
@@ -59,7 +59,7 @@ fn shown(collapsed: &[MessageId], reply_to: Option<MessageId>) -> Vec<Row> {
         collapsed,
         reply_to,
         divider: 8,
-        clock: Clock { now: Sample { signed_in: true }.now(), local: false },
+        clock: Clock { now: Sample::of(true).now(), local: false },
         edit_window_s: 900,
     };
     rows(&timeline, &lens)

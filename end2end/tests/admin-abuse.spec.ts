@@ -1,17 +1,6 @@
 // The page of limits and of what was refused. What a test changes, it puts back.
-import AxeBuilder from '@axe-core/playwright';
-import type { Page } from '@playwright/test';
-
-import { COMPANY, expect, test, URL_BASE } from './people';
-
-const OWNER = 'katrin.vogel@nordwerk.example';
-const HEADERS = { Origin: URL_BASE, 'X-Postil-Csrf': '1', 'X-Postil-Company': COMPANY.nordwerk };
-
-async function clean(page: Page, state: string): Promise<void> {
-  const results = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
-  const found = results.violations.map((one) => `${one.id}: ${one.nodes.map((node) => `${node.target.join(' ')} ${node.failureSummary}`).join(' | ')}`);
-  expect(found, state).toEqual([]);
-}
+import { clean, expect, HEADERS, OWNER, test } from './administration';
+import { URL_BASE } from './people';
 
 test('limits are refused at their field, saved, told to be old, and put back', async ({ people }) => {
   const katrin = await people.atDesk(OWNER);

@@ -1,34 +1,12 @@
 // The administration pages, as an owner uses them, and as everybody else finds them.
-import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 
-import { expect, fresh, test, URL_BASE, type People, type Reader } from './people';
+import { administers, clean, dialog, expect, fits, goes, misfits, notice, OWNER, test } from './administration';
+import { ERP, fresh, URL_BASE } from './people';
 
-const OWNER = 'katrin.vogel@nordwerk.example';
 const SECTIONS = ['members', 'roles', 'policy', 'explain', 'moderation', 'words', 'abuse', 'audit'] as const;
 
-/** Someone on an administration page that hears what one does. */
-async function administers(people: People, section: string, options: Parameters<People['atDesk']>[1] = {}, email = OWNER): Promise<Reader> {
-  const reader = await people.atDesk(email, options);
-  await goes(reader, section);
-  return reader;
-}
-
-async function goes(reader: Reader, section: string): Promise<void> {
-  await reader.page.goto(`${URL_BASE}/admin/${section}`);
-  await reader.isAwake();
-}
-
-async function clean(page: Page, state: string): Promise<void> {
-  const results = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
-  const found = results.violations.map((one) => `${one.id}: ${one.nodes.map((node) => `${node.target.join(' ')} ${node.failureSummary}`).join(' | ')}`);
-  expect(found, state).toEqual([]);
-}
-
-const wider = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 const member = (page: Page, name: string) => page.getByTestId('member').filter({ hasText: name });
-const dialog = (page: Page) => page.getByRole('dialog');
-const notice = (page: Page) => page.getByTestId('notice');
 const editor = (page: Page) => page.getByRole('textbox', { name: 'Policy document' });
 
 test('who is signed out signs in and comes to where they wanted', async ({ browser }) => {
@@ -360,15 +338,123 @@ for (const colorScheme of ['light', 'dark'] as const) {
 
 test('at 360 px nothing is cut off, from left to right and from right to left', async ({ people }) => {
   const katrin = await people.atDesk(OWNER, { viewport: { width: 360, height: 740 } });
+  const { page } = katrin;
   for (const section of SECTIONS) {
     await goes(katrin, section);
-    expect(await wider(katrin.page), section).toBeLessThanOrEqual(0);
-    await katrin.page.evaluate(() => document.documentElement.setAttribute('dir', 'rtl'));
-    expect(await wider(katrin.page), `${section}, right to left`).toBeLessThanOrEqual(0);
+    await fits(page, section);
   }
   await goes(katrin, 'policy');
-  await katrin.page.getByRole('button', { name: 'Matrix' }).click();
-  expect(await wider(katrin.page), 'matrix').toBeLessThanOrEqual(0);
+  for (const tab of ['Matrix', 'History']) {
+    await page.getByRole('button', { name: tab }).click();
+    await fits(page, tab);
+  }
+  await goes(katrin, 'members');
+  await page.getByRole('button', { name: 'Change Tomasz Nowak' }).click();
+  await fits(page, 'a dialog');
+});
+
+test('what does not fit is found', async ({ people }) => {
+  const katrin = await administers(people, 'members', { viewport: { width: 360, height: 740 } });
+  const { page } = katrin;
+  expect(await misfits(page)).toEqual([]);
+  const shift = (css: string) => page.evaluate((css) => {
+    const button = document.querySelector<HTMLElement>('[data-testid="member"] button')!;
+    button.style.cssText = css;
+  }, css);
+  for (const [css, says] of [
+    ['position: relative; inset-inline-start: 400px', /stands out of li/],
+    ['inline-size: 12px; overflow: hidden; white-space: nowrap', /holds more than it shows/],
+    ['margin-inline-end: -60px; position: relative', /lies over/],
+  ] as const) {
+    await shift(css);
+    expect((await misfits(page)).join(), css).toMatch(says);
+  }
+  await shift('');
+  expect(await misfits(page)).toEqual([]);
+});
+
+test('an entry that is open stays open, and no other opens in its place', async ({ people }) => {
+  const katrin = await administers(people, 'audit');
+  const { page } = katrin;
+  const open = page.locator('details[open]');
+  const entry = page.getByTestId('entry').first();
+  await entry.locator('summary').click();
+  await expect(open).toHaveCount(1);
+  // Another question: the entry is not among the answers, and whatever stands in its place is closed.
+  await page.getByLabel('What', { exact: true }).selectOption('Sign-out');
+  await expect(page.getByTestId('entry').filter({ hasNotText: 'session.sign_out' })).toHaveCount(0);
+  await expect(open).toHaveCount(0);
+  await page.getByLabel('What', { exact: true }).selectOption('Sign-in');
+  await expect(page.getByTestId('entry').first()).toContainText('session.sign_in');
+  const third = page.getByTestId('entry').nth(2);
+  const name = await third.locator('summary').innerText();
+  await third.locator('summary').click();
+  // More above it: the same entry is open still.
+  await people.atDesk('tomasz.nowak@nordwerk.example');
+  await page.getByRole('button', { name: 'Show' }).click();
+  await expect(page.getByTestId('entry').nth(2).locator('summary')).not.toHaveText(name);
+  await expect(open).toHaveCount(1);
+  await expect(open.locator('summary')).toHaveText(name);
+  katrin.noComplaints();
+});
+
+test('every kind of entry can be looked for', async ({ people }) => {
+  const katrin = await administers(people, 'audit');
+  const offered = await katrin.page.getByLabel('What', { exact: true }).locator('option').evaluateAll((all) => all.map((one) => (one as HTMLOptionElement).value));
+  const document = await (await katrin.page.request.get(`${URL_BASE}/api/v1/openapi.json`)).json();
+  const actions = document.components.schemas.AuditAction.oneOf.map((one: { const: string }) => one.const);
+  expect(offered).toEqual(['', ...actions]);
+  expect(actions).toContain('department.create');
+});
+
+test('a link that the browser does not copy is said to be there, and selected', async ({ people }) => {
+  const katrin = await administers(people, 'members');
+  const { page } = katrin;
+  const invites = async () => {
+    await page.getByRole('button', { name: 'Invite', exact: true }).click();
+    await dialog(page).getByLabel('E-mail').fill(`${fresh('copy').replace(/\W/g, '')}@nordwerk.example`);
+    await dialog(page).getByLabel('Name').fill('Copied Link');
+    await dialog(page).getByRole('button', { name: 'Make the link' }).click();
+    await expect(dialog(page).getByTestId('invitation-link')).not.toHaveValue('');
+  };
+  // Refused, as a browser refuses; then not there at all, as outside a secure context.
+  for (const clipboard of ['refuses', 'is not there'] as const) {
+    await page.evaluate((clipboard) => {
+      const value = clipboard === 'refuses' ? { writeText: () => Promise.reject(new DOMException('no', 'NotAllowedError')) } : undefined;
+      Object.defineProperty(navigator, 'clipboard', { configurable: true, value });
+    }, clipboard);
+    await invites();
+    await dialog(page).getByRole('button', { name: 'Copy the link' }).click();
+    await expect(dialog(page).getByRole('status'), clipboard).toContainText('copy it yourself');
+    const link = dialog(page).getByTestId('invitation-link');
+    await expect(link).toBeFocused();
+    expect(await link.evaluate((field: HTMLInputElement) => field.value.slice(field.selectionStart!, field.selectionEnd!))).toBe(await link.inputValue());
+    await dialog(page).getByRole('button', { name: 'Done' }).click();
+  }
+  // And where it is allowed, it is there.
+  await page.evaluate(() => Reflect.deleteProperty(navigator, 'clipboard'));
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin: URL_BASE });
+  await invites();
+  await dialog(page).getByRole('button', { name: 'Copy the link' }).click();
+  await expect(dialog(page).getByRole('status')).toHaveText('Copied');
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(await dialog(page).getByTestId('invitation-link').inputValue());
+  katrin.noComplaints();
+});
+
+test('who administers finds the way to it from the page and from the widget in an ERP', async ({ people }) => {
+  const katrin = await people.atDesk(OWNER);
+  await katrin.page.getByRole('link', { name: 'Administration' }).click();
+  await katrin.page.waitForURL('**/admin/members');
+  const tomasz = await people.atDesk('tomasz.nowak@nordwerk.example');
+  await expect(tomasz.page.getByRole('link', { name: 'Administration' })).toHaveCount(0);
+  const embedded = await people.atRecord('katrin', 'nordwerk', 'transaction/INV-2026-00417');
+  const link = embedded.view.getByRole('link', { name: 'Administration' });
+  // A page of its own: the host's page stays, and the session in it administers nothing.
+  const [tab] = await Promise.all([embedded.page.context().waitForEvent('page'), link.click()]);
+  await tab.waitForURL((url) => url.pathname === '/sign-in' && url.searchParams.get('next') === '/admin');
+  expect(embedded.page.url()).toContain(ERP);
+  const other = await people.atRecord('tomasz', 'nordwerk', 'transaction/INV-2026-00417');
+  await expect(other.view.getByRole('link', { name: 'Administration' })).toHaveCount(0);
 });
 
 test('what was shown goes when another tab goes to another company', async ({ people }) => {

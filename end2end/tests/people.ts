@@ -4,7 +4,7 @@ import { expect, test as base, type Browser, type BrowserContext, type Frame, ty
 export const URL_BASE = process.env.POSTIL_URL ?? 'http://localhost:3000';
 /** The demo ERP is another site than Postil: the widget in it is as foreign as at a customer's. */
 export const ERP = URL_BASE.replace('//localhost', '//127.0.0.1');
-const PASSWORD = 'postil-dev-password';
+export const PASSWORD = 'postil-dev-password';
 
 export const COMPANY = { nordwerk: 'cmp_019bb19dd40070008000000000000001', alba: 'cmp_019bb19dd40070008000000000000002' };
 

@@ -31,6 +31,8 @@ pub struct AdminRights {
     pub moderate: bool,
     /// `admin:moderate` in the whole company, which is asked for the word list and for muting everywhere
     pub moderate_all: bool,
+    /// No policy is in force: then nobody may do anything, and no owner can help
+    pub no_policy: bool,
 }
 
 // ------------------------------------------------------------------------------------------------------------- policy
@@ -413,6 +415,20 @@ pub struct Explain {
     pub linked_id: Option<RecordId>,
     /// As of this moment; now, when it is not given.
     pub at: Option<Timestamp>,
+}
+
+/// `GET /access/readers`: who can read a message.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ListReaders {
+    /// The company at hand.
+    pub company_id: Option<CompanyId>,
+    /// Which message.
+    pub message_id: MessageId,
+    /// Where to go on.
+    pub cursor: Option<String>,
+    /// How many members are judged for a page. Those who can't read it are left out: a page may be empty, and another follow.
+    pub limit: Option<u16>,
 }
 
 /// One of the questions of which each must be answered with yes.

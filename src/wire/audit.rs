@@ -8,15 +8,119 @@ use crate::{
     ids::{CompanyId, CorrelationId, UserId},
 };
 
+words! {
+    /// What an entry of the audit log is about: all that the services, the database's triggers and its functions write. A
+    /// test reads the database's part from its catalogue.
+    AuditAction {
+        /// A browser's session began.
+        SessionSignIn = "session.sign_in",
+        /// A wrong password was given for a known account.
+        SessionSignInRefused = "session.sign_in_refused",
+        /// A session was ended by its holder.
+        SessionSignOut = "session.sign_out",
+        /// A host's token was exchanged for a session.
+        SessionEmbed = "session.embed",
+        /// A session moved from one company to another.
+        SessionSwitch = "session.switch",
+        /// Somebody was told "forbidden" about something that they see.
+        AccessRefused = "access.refused",
+        /// A message was edited.
+        MessageEdit = "message.edit",
+        /// A message was deleted.
+        MessageDelete = "message.delete",
+        /// A message was reported.
+        MessageReport = "message.report",
+        /// A moderator looked at a reported message.
+        ModerationView = "moderation.view",
+        /// A message's text was taken from everybody.
+        ModerationHide = "moderation.hide",
+        /// It came back.
+        ModerationRestore = "moderation.restore",
+        /// An author was warned.
+        ModerationWarn = "moderation.warn",
+        /// An author may not write.
+        ModerationMute = "moderation.mute",
+        /// They may again.
+        ModerationUnmute = "moderation.unmute",
+        /// An author was taken out of a group.
+        ModerationRemove = "moderation.remove",
+        /// They were let in again.
+        ModerationReadmit = "moderation.readmit",
+        /// A case was closed.
+        ModerationResolve = "moderation.resolve",
+        /// Another version of the word list is in force.
+        WordsVersion = "words.version",
+        /// Slow mode was set or ended.
+        ConversationSlowMode = "conversation.slow_mode",
+        /// Somebody was taken out of a conversation, or let in again.
+        ParticipantChange = "participant.change",
+        /// A membership began.
+        MembershipCreate = "membership.create",
+        /// Its role, department, kind or status is another.
+        MembershipChange = "membership.change",
+        /// It is gone.
+        MembershipDelete = "membership.delete",
+        /// Another version of the policy is in force.
+        PolicyVersion = "policy.version",
+        /// A role was made.
+        RoleCreate = "role.create",
+        /// It has another name, or was deleted.
+        RoleChange = "role.change",
+        /// It is gone.
+        RoleDelete = "role.delete",
+        /// A department was made.
+        DepartmentCreate = "department.create",
+        /// It has another name, or was deleted.
+        DepartmentChange = "department.change",
+        /// It is gone.
+        DepartmentDelete = "department.delete",
+        /// A project was made.
+        ProjectCreate = "project.create",
+        /// It has another name, or was deleted.
+        ProjectChange = "project.change",
+        /// It is gone.
+        ProjectDelete = "project.delete",
+        /// Somebody was added to a project.
+        ProjectMemberCreate = "project_member.create",
+        /// Their part in it is another, or has ended.
+        ProjectMemberChange = "project_member.change",
+        /// It is gone.
+        ProjectMemberDelete = "project_member.delete",
+        /// A record has another owner, department or project, or was deleted.
+        RecordAccess = "record.access",
+        /// The company was made.
+        CompanyCreate = "company.create",
+        /// Its settings are others.
+        CompanyChange = "company.change",
+        /// The company set limits of its own.
+        LimitsCreate = "limits.create",
+        /// They are others.
+        LimitsChange = "limits.change",
+        /// An API key or embed key was made.
+        KeyCreate = "key.create",
+        /// It was renamed, revoked or retired.
+        KeyChange = "key.change",
+        /// It is gone.
+        KeyDelete = "key.delete",
+        /// An API key was used, for the first time on a day.
+        KeyUse = "key.use",
+        /// An account was closed, opened, or got another password.
+        UserChange = "user.change",
+        /// The audit log was read.
+        AuditRead = "audit.read",
+        /// The audit log was exported.
+        AuditExport = "audit.export",
+    }
+}
+
 /// `GET /admin/audit`: what must be answerable for, newest first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListAudit {
     /// The company at hand.
     pub company_id: Option<CompanyId>,
-    /// Only this action, such as `message.delete`.
-    #[schemars(regex(pattern = "^[a-z_.]{1,60}$"))]
-    pub action: Option<String>,
+    /// Only this action.
+    pub action: Option<AuditAction>,
     /// Only what this person did.
     pub actor_id: Option<UserId>,
     /// Where to go on.
@@ -58,7 +162,7 @@ pub struct AuditEntry {
     pub seq: i64,
     /// When.
     pub at: Timestamp,
-    /// What was done, such as `message.delete`.
+    /// What was done: an [`AuditAction`], or what a later version will have written while nodes of both serve.
     pub action: String,
     /// Who did it; absent: the system, somebody at the database, or nobody who proved to be anyone.
     #[serde(default, skip_serializing_if = "Option::is_none")]

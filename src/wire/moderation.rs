@@ -10,28 +10,6 @@ use crate::{
     ids::{CompanyId, ConversationId, MessageId, NoticeId, UserId},
 };
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$each:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name { $($(#[$each])* $variant,)* }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// As stored and as it travels.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str { match self { $(Self::$variant => $text,)* } }
-
-            /// From what is stored.
-            #[must_use]
-            pub fn parse(text: &str) -> Option<Self> { Self::ALL.iter().copied().find(|one| one.as_str() == text) }
-        }
-    };
-}
-
 words! {
     /// Why a message is reported.
     ReportReason {

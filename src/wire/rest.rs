@@ -109,6 +109,9 @@ pub struct Me {
     pub context_epoch: u32,
     /// All companies of the person (of an embedded session: only its own).
     pub companies: Vec<CompanyMembership>,
+    /// Whether something of `/admin` is open to the person in this company, in a session of its own: a hint for a link.
+    #[serde(default)]
+    pub administers: bool,
 }
 
 /// `POST /context/switch-company`.

@@ -219,7 +219,10 @@ fn trail(desk: Desk, names: Names, data: Data) -> Node {
 
 fn row(desk: Desk, names: Names, by: impl Fn(UserId) + Copy + Send + 'static, entry: &AbuseEntry) -> Node {
     let words = KINDS.iter().find(|(code, _)| code.as_str() == entry.kind).map(|(_, words)| *words);
-    let times = count(usize::try_from(entry.count).unwrap_or(usize::MAX), "time", "times");
+    let times = match entry.count {
+        1 => "once".to_owned(),
+        many => count(usize::try_from(many).unwrap_or(usize::MAX), "time", "times"),
+    };
     let what = div("entry-main")
         .child(words.map(|words| span("entry-name").child(words)))
         .child(span("entry-sub mono").child(format!("{} · {}", entry.kind, entry.operation)));
@@ -235,9 +238,9 @@ fn row(desk: Desk, names: Names, by: impl Fn(UserId) + Copy + Send + 'static, en
     let when = live(move || {
         let clock = desk.clock.get();
         if first == last {
-            format!("{times}, {}", clock.long(first))
+            format!("{times}, {}", clock.amid(first))
         } else {
-            format!("{times}, the last {}", clock.long(last))
+            format!("{times}, the last {}", clock.amid(last))
         }
     });
     let line = |label: &'static str, value: String| {

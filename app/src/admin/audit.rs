@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use postil::{
     ids::UserId,
-    wire::{AuditChain, AuditEntry},
+    wire::{AuditAction, AuditChain, AuditEntry},
 };
 
 use super::{
@@ -17,39 +17,59 @@ use crate::{
     parts::states,
 };
 
-/// What entries can be about, for the filter: the names of docs/audit.md.
-const ACTIONS: [(&str, &str); 27] = [
-    ("session.sign_in", "Sign-in"),
-    ("session.sign_in_refused", "Refused sign-in"),
-    ("session.sign_out", "Sign-out"),
-    ("session.embed", "Session in an embedding page"),
-    ("session.switch", "Company switch"),
-    ("access.refused", "Refused access"),
-    ("message.edit", "Message edited"),
-    ("message.delete", "Message deleted"),
-    ("membership.create", "Membership begun"),
-    ("membership.change", "Membership changed"),
-    ("policy.version", "Policy changed"),
-    ("role.create", "Role made"),
-    ("role.change", "Role changed"),
-    ("role.delete", "Role deleted"),
-    ("project_member.create", "Added to a project"),
-    ("project_member.change", "Project membership changed"),
-    ("participant.change", "Participant changed"),
-    ("record.access", "Record's owner or place changed"),
-    ("company.change", "Company's settings changed"),
-    ("key.use", "API key used"),
-    ("key.create", "Key made"),
-    ("key.change", "Key changed"),
-    ("key.delete", "Key deleted"),
-    ("user.change", "Account changed"),
-    ("moderation.view", "Reported message looked at"),
-    ("audit.export", "Audit log exported"),
-    ("audit.read", "Audit log read"),
-];
-
-fn words(action: &str) -> Option<&'static str> {
-    ACTIONS.iter().find(|(key, _)| *key == action).map(|(_, words)| *words)
+/// What an entry is about, in words. An action without words does not compile.
+const fn words(action: AuditAction) -> &'static str {
+    match action {
+        AuditAction::SessionSignIn => "Sign-in",
+        AuditAction::SessionSignInRefused => "Refused sign-in",
+        AuditAction::SessionSignOut => "Sign-out",
+        AuditAction::SessionEmbed => "Session in an embedding page",
+        AuditAction::SessionSwitch => "Company switch",
+        AuditAction::AccessRefused => "Refused access",
+        AuditAction::MessageEdit => "Message edited",
+        AuditAction::MessageDelete => "Message deleted",
+        AuditAction::MessageReport => "Message reported",
+        AuditAction::ModerationView => "Reported message looked at",
+        AuditAction::ModerationHide => "Message hidden",
+        AuditAction::ModerationRestore => "Message restored",
+        AuditAction::ModerationWarn => "Author warned",
+        AuditAction::ModerationMute => "Author muted",
+        AuditAction::ModerationUnmute => "Author may write again",
+        AuditAction::ModerationRemove => "Author taken out of a group",
+        AuditAction::ModerationReadmit => "Author let in again",
+        AuditAction::ModerationResolve => "Case resolved",
+        AuditAction::WordsVersion => "Word list changed",
+        AuditAction::ConversationSlowMode => "Slow mode changed",
+        AuditAction::ParticipantChange => "Participant changed",
+        AuditAction::MembershipCreate => "Membership begun",
+        AuditAction::MembershipChange => "Membership changed",
+        AuditAction::MembershipDelete => "Membership deleted",
+        AuditAction::PolicyVersion => "Policy changed",
+        AuditAction::RoleCreate => "Role made",
+        AuditAction::RoleChange => "Role changed",
+        AuditAction::RoleDelete => "Role deleted",
+        AuditAction::DepartmentCreate => "Department made",
+        AuditAction::DepartmentChange => "Department changed",
+        AuditAction::DepartmentDelete => "Department deleted",
+        AuditAction::ProjectCreate => "Project made",
+        AuditAction::ProjectChange => "Project changed",
+        AuditAction::ProjectDelete => "Project deleted",
+        AuditAction::ProjectMemberCreate => "Added to a project",
+        AuditAction::ProjectMemberChange => "Project membership changed",
+        AuditAction::ProjectMemberDelete => "Taken out of a project",
+        AuditAction::RecordAccess => "Record's owner or place changed",
+        AuditAction::CompanyCreate => "Company made",
+        AuditAction::CompanyChange => "Company's settings changed",
+        AuditAction::LimitsCreate => "Limits set",
+        AuditAction::LimitsChange => "Limits changed",
+        AuditAction::KeyCreate => "Key made",
+        AuditAction::KeyChange => "Key changed",
+        AuditAction::KeyDelete => "Key deleted",
+        AuditAction::KeyUse => "API key used",
+        AuditAction::UserChange => "Account changed",
+        AuditAction::AuditRead => "Audit log read",
+        AuditAction::AuditExport => "Audit log exported",
+    }
 }
 
 /// The section.
@@ -85,7 +105,7 @@ pub fn audit(desk: Desk, data: Data) -> Node {
         }
     });
     let mut actions = vec![(String::new(), "Everything".to_owned())];
-    actions.extend(ACTIONS.iter().map(|(key, words)| ((*key).to_owned(), (*words).to_owned())));
+    actions.extend(AuditAction::ALL.iter().map(|action| (action.as_str().to_owned(), words(*action).to_owned())));
     let tools = el("form", "admin-tools audit-tools")
         .attr("role", "search")
         // Sent before the script is there, or without it, nothing of it stands in an address.
@@ -119,7 +139,7 @@ fn chain(desk: Desk, first: AuditChain) -> Node {
     let (now, form) = (RwSignal::new(first), Form::new());
     let again = move || form.send(desk, Call::get("/admin/audit/chain"), move |chain: AuditChain| now.set(chain));
     let signed = move |chain: &AuditChain| match chain.signed_at {
-        Some(at) => format!("Signed up to no. {}, {}.", chain.signed_seq, desk.clock.get().long(at)),
+        Some(at) => format!("Signed up to no. {}, {}.", chain.signed_seq, desk.clock.get().amid(at)),
         None => "Nothing is signed yet: a worker does so every hour.".to_owned(),
     };
     div("audit-chain")
@@ -152,8 +172,8 @@ fn chain(desk: Desk, first: AuditChain) -> Node {
 fn row(desk: Desk, by: impl Fn(UserId) + Copy + Send + 'static, entry: &AuditEntry) -> Node {
     let at = entry.at;
     let key = span("entry-sub mono").child(entry.action.clone());
-    let what = match words(&entry.action) {
-        Some(words) => div("entry-main").child(span("entry-name").child(words)).child(key),
+    let what = match AuditAction::parse(&entry.action) {
+        Some(action) => div("entry-main").child(span("entry-name").child(words(action))).child(key),
         None => div("entry-main").child(key),
     };
     let who = match &entry.actor {

@@ -48,7 +48,11 @@ pub fn case(cases: Cases, opened: &OpenedCase) -> Node {
     let around = around.chain([told(cases, message, true)]).chain(after.iter().map(|one| told(cases, one, false)));
     let facts = el("p", "case-about")
         .child(format!("About {}, in the conversation ", moderation::about(case)))
-        .child(span("mono").child(case.conversation_id.to_string()));
+        .child(span("mono").child(case.conversation_id.to_string()))
+        .child(cases.desk.rights.policy.then(|| {
+            let to = format!("/admin/explain?message={}", case.message_id);
+            vec![". ".into(), el("a", "link").attr("href", to).child("Who can read it?").into()]
+        }));
     let done: Node = if acts.is_empty() {
         el("p", "muted").child("Nothing was done so far.").into()
     } else {
@@ -138,9 +142,9 @@ fn was_done(cases: Cases, act: &CaseAct) -> Node {
     let when = live(move || {
         let clock = cases.desk.clock.get();
         let until = until.map(|until| {
-            format!("until {}{}, ", clock.long(until), if everywhere { " in the whole company" } else { "" })
+            format!("until {}{}, ", clock.amid(until), if everywhere { " in the whole company" } else { "" })
         });
-        format!("{}by {who}, {}", until.unwrap_or_default(), clock.long(at))
+        format!("{}by {who}, {}", until.unwrap_or_default(), clock.amid(at))
     });
     el("li", "case-item")
         .test_id("act")

@@ -6,7 +6,7 @@ use postil::{
     clock::Timestamp,
     domain::RecordKind,
     ids::{ConversationId, MessageId, UserId},
-    wire::{ExplainFacts, ExplainStep, Explanation, Member, MemberStatus, Page},
+    wire::{ExplainFacts, ExplainStep, Explanation, Member, MemberStatus, Page, Person},
 };
 
 use super::{
@@ -24,8 +24,6 @@ use crate::{
     parts::{face, icon, states},
 };
 
-const SEARCH_PAUSE_MS: u32 = 200;
-
 /// What is asked.
 #[derive(Clone, Copy)]
 struct Question {
@@ -42,6 +40,9 @@ struct Question {
     /// `datetime-local`; empty: now.
     at: RwSignal<String>,
     answer: RwSignal<Option<(String, Explanation)>>,
+    /// The message whose readers are listed.
+    read: RwSignal<Option<MessageId>>,
+    readers: List<Person>,
     /// Names of departments and projects, by id.
     places: StoredValue<Vec<(String, String)>>,
 }
@@ -67,28 +68,22 @@ pub fn explain(desk: Desk, data: Data) -> Node {
         id: text(""),
         at: text(""),
         answer: RwSignal::new(None),
+        read: RwSignal::new(None),
+        readers: List::new(desk, "/access/readers", None),
         places: StoredValue::new(places(data)),
     };
     let search = question.search;
     let found: List<Member> = List::new(desk, "/admin/members?limit=6", None);
     dom::effect(move || start(question));
-    let turn = StoredValue::new(0_u32);
-    let waiting = RwSignal::new(false);
-    dom::effect(move || {
-        let wanted = search.get().trim().to_owned();
-        let now = turn.get_value() + 1;
-        turn.set_value(now);
-        // The list of members is not for everybody who may ask.
-        if desk.rights.members && !wanted.is_empty() {
-            waiting.set(true);
-            dom::after(SEARCH_PAUSE_MS, move || {
-                if turn.try_get_value() == Some(now) {
-                    found.ask(format!("/admin/members?limit=6&search={}", encoded(&wanted)));
-                    waiting.set(false);
-                }
-            });
-        }
-    });
+    let waiting = form::typed(
+        move || search.get().trim().to_owned(),
+        move |wanted| {
+            // The list of members is not for everybody who may ask.
+            if desk.rights.members && !wanted.is_empty() {
+                found.ask(format!("/admin/members?limit=6&search={}", encoded(&wanted)));
+            }
+        },
+    );
     let ask = el("form", "explain-form")
         // Sent before the script is there, or without it, nothing of the question stands in an address.
         .attr("method", "post")
@@ -112,10 +107,11 @@ pub fn explain(desk: Desk, data: Data) -> Node {
         ))
         .child(ask)
         .live(move || question.answer.with(|answer| answer.as_ref().map(|(name, answer)| verdict(question, name, answer))))
+        .live(move || question.read.get().map(|_| untrack(|| readers(question))))
         .into()
 }
 
-/// From a link: `?user=…`, and `&message=…`.
+/// From a link: `?message=…`, whose readers are listed; `?user=…`.
 fn start(question: Question) {
     let query = dom::window().and_then(|window| window.location().search().ok()).unwrap_or_default();
     let get = |name: &str| {
@@ -126,8 +122,9 @@ fn start(question: Question) {
             .find(|(key, _)| *key == name)
             .map(|(_, value)| value.to_owned())
     };
-    if let Some(message) = get("message") {
-        question.id.set(message);
+    if let Some(message) = get("message").and_then(|message| message.parse::<MessageId>().ok()) {
+        question.id.set(message.to_string());
+        question.list_readers(message);
     }
     if let Some(user) = get("user").and_then(|user| user.parse::<UserId>().ok()) {
         question.who.set(Some((user, user.to_string())));
@@ -194,6 +191,46 @@ fn person(question: Question, found: List<Member>, waiting: RwSignal<bool>) -> N
     div("explain-part").child(el("h2", "admin-subtitle").child("Who")).live(chosen).into()
 }
 
+/// Who can read the message, each with the way to why.
+fn readers(question: Question) -> Node {
+    let none = || states::empty("Nobody among these", "None of the members who were judged can read it.", ());
+    let rows = question.readers.view("entries", "Who can read it", none, move |person| {
+        let (id, name) = (person.id, person.name.clone());
+        let why = button("button quiet", move || {
+            question.who.set(Some((id, name.clone())));
+            question.action.set(Action::MessageRead.as_str().to_owned());
+            question.about.set("message".to_owned());
+            if let Some(message) = question.read.get_untracked() {
+                question.id.set(message.to_string());
+            }
+            question.at.set(String::new());
+            question.ask();
+        })
+        .label(format!("Why can {} read it?", person.name))
+        .child("Why?");
+        let whom = div("entry-main")
+            .child(span("entry-name").child(span("truncate").child(person.name.clone())).child(face::guest_tag(person)))
+            .child(person.job_title.clone().map(|title| span("entry-sub").child(title)));
+        el("li", "entry entry-reader")
+            .test_id("reader")
+            .child(face::plain(person, "large"))
+            .child(whom)
+            .child(div("entry-actions").child(why))
+            .into()
+    });
+    el("section", "admin-part")
+        .attr("id", "readers")
+        .attr("tabindex", "-1")
+        .label("Who can read it")
+        .child(el("h2", "admin-subtitle").child("Who can read it"))
+        .child(
+            el("p", "admin-lead")
+                .child("Now, by name. Whoever is not listed can't: pick them above and ask, to see why not."),
+        )
+        .child(rows)
+        .into()
+}
+
 fn choice(question: Question, search: RwSignal<String>, member: &Member) -> Node {
     let (id, name) = (member.id, member.name.clone());
     let choose = move || {
@@ -229,6 +266,19 @@ fn what(question: Question) -> Node {
         };
         untrack(|| form::text(question.form, name, label, question.id, Some(hint)))
     };
+    let all = move || {
+        (question.about.get() == "message").then(|| {
+            let list = move || match id_in::<MessageId>(&question.id.get_untracked(), "msg_") {
+                Some(message) => {
+                    question.form.clear();
+                    question.list_readers(message);
+                    dom::focus_soon("#readers");
+                }
+                None => question.form.refuse("messageId", "is not a message's id, such as msg_019…"),
+            };
+            div("explain-all").child(button("link", list).child("Who can read it?"))
+        })
+    };
     let form = question.form;
     let when = form::text_of(
         form,
@@ -242,6 +292,7 @@ fn what(question: Question) -> Node {
         .child(form::choice(form, "action", "Action", question.action, words::actions(), None))
         .child(form::choice(form, "about", "About", question.about, abouts.to_vec(), None))
         .live(id)
+        .live(all)
         .child(when)
         .into()
 }
@@ -254,6 +305,11 @@ fn id_in<T: core::str::FromStr>(text: &str, prefix: &str) -> Option<T> {
 }
 
 impl Question {
+    fn list_readers(self, message: MessageId) {
+        self.read.set(Some(message));
+        self.readers.ask(format!("/access/readers?limit=50&messageId={message}"));
+    }
+
     fn ask(self) {
         if self.form.busy.get_untracked() {
             return;
@@ -318,7 +374,7 @@ fn verdict(question: Question, name: &str, answer: &Explanation) -> Node {
                 .child(icon::icon(if answer.allowed { "M3.500 8.500l3 3 6-7" } else { icon::CLOSE }))
                 .child(format!("{yes}: {name}, {}", words::action(answer.action).to_lowercase())),
         )
-        .child(el("p", "muted").live(move || format!("As of {}, by {version}", desk.clock.get().long(at))))
+        .child(el("p", "muted").live(move || format!("As of {}, by {version}", desk.clock.get().amid(at))))
         .child(el("ol", "verdict-steps").children(steps))
         .child(facts(question, &answer.facts))
         .into()

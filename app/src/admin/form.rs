@@ -15,6 +15,32 @@ use crate::{
     state::words,
 };
 
+/// How long what is typed waits for the next key before it is looked for.
+const TYPING_PAUSE_MS: u32 = 200;
+
+/// Follows what is typed: `then` gets what `read` says once it has stood still for a moment, and not what it said at
+/// first. Answers whether it is still moving.
+pub fn typed<T: 'static>(read: impl Fn() -> T + 'static, then: impl Fn(T) + Copy + 'static) -> RwSignal<bool> {
+    let (turn, moving) = (StoredValue::new(None::<u32>), RwSignal::new(false));
+    dom::effect(move || {
+        let what = read();
+        let now = turn.get_value().map_or(0, |last| last + 1);
+        turn.set_value(Some(now));
+        if now == 0 {
+            return;
+        }
+        moving.set(true);
+        dom::after(TYPING_PAUSE_MS, move || {
+            // Typed on since, or gone with the page.
+            if turn.try_get_value().flatten() == Some(now) {
+                moving.set(false);
+                then(what);
+            }
+        });
+    });
+    moving
+}
+
 /// A form under way.
 #[derive(Clone, Copy)]
 pub struct Form {
@@ -58,6 +84,23 @@ impl Form {
         name: impl FnOnce(&mut Problem) + 'static,
         done: impl FnOnce(T) + 'static,
     ) {
+        let named = move |mut failure: Failure| {
+            if let Failure::Problem(problem) = &mut failure {
+                name(problem);
+            }
+            Some(failure)
+        };
+        self.send_or(desk, call, named, done);
+    }
+
+    /// Likewise; `refused` gets what was refused first, and answers what of it belongs here.
+    pub fn send_or<T: serde::de::DeserializeOwned + 'static>(
+        self,
+        desk: Desk,
+        call: Call,
+        refused: impl FnOnce(Failure) -> Option<Failure> + 'static,
+        done: impl FnOnce(T) + 'static,
+    ) {
         self.busy.set(true);
         self.own.set(None);
         dom::spawn(async move {
@@ -69,12 +112,11 @@ impl Form {
                     let _ = self.failure.try_set(None);
                     done(answer);
                 }
-                Err(mut failure) => {
-                    if let Failure::Problem(problem) = &mut failure {
-                        name(problem);
+                Err(failure) => {
+                    if let Some(failure) = refused(failure) {
+                        let _ = self.failure.try_set(Some(failure));
+                        dom::focus_soon("[aria-invalid=\"true\"], .form-alert");
                     }
-                    let _ = self.failure.try_set(Some(failure));
-                    dom::focus_soon("[aria-invalid=\"true\"], .form-alert");
                 }
             }
         });

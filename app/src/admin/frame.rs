@@ -73,6 +73,15 @@ pub fn page(desk: Desk, me: &Me, section: Section, data: Data, view: fn(Desk, Se
             dom::set_title("Administration · Postil");
         }
     });
+    // Where the navigation is one line, the section that is open is in it.
+    dom::effect(|| {
+        if let Some(here) = dom::find(".admin-link[aria-current]") {
+            let options = web_sys::ScrollIntoViewOptions::new();
+            options.set_block(web_sys::ScrollLogicalPosition::Nearest);
+            options.set_inline(web_sys::ScrollLogicalPosition::Center);
+            here.scroll_into_view_with_scroll_into_view_options(&options);
+        }
+    });
     let heading = el("h1", "admin-title").attr("id", "title").attr("tabindex", "-1").child(section.title());
     let notice = div("admin-notice")
         .attr("role", "status")
@@ -134,13 +143,23 @@ fn ended(over: Over, section: Section) -> Node {
 pub fn refused(section: Option<Section>, me: &Me, rights: AdminRights) -> Node {
     let others = Section::open_to(rights).next();
     let what = section.filter(|_| others.is_some()).map_or("Administration", Section::title);
-    let text =
-        format!("{what} is for people whose role allows it in {}. An owner can give it to you.", company_name(me));
+    let company = company_name(me);
+    let text = if rights.no_policy {
+        format!(
+            "No policy is in force in {company} yet. Until there is one, nobody may do anything here, owners included: ask whoever runs this installation."
+        )
+    } else {
+        format!("{what} is for people whose role allows it in {company}. An owner can give it to you.")
+    };
     let (to, label) = others.map_or(("/messages", "Go to your messages"), |section| (section.path(), section.title()));
     let link = el("a", "button primary").attr("href", to).child(label);
     let body = div("state")
         .child(icon::icon(icon::LOCK))
-        .child(el("h1", "admin-title").child("This is not open to you"))
+        .child(el("h1", "admin-title").child(if rights.no_policy {
+            "There is no policy yet"
+        } else {
+            "This is not open to you"
+        }))
         .child(el("p", "").child(text))
         .child(link);
     scope(me)

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use postil::wire::{CreatedInvitation, Invitation};
+use web_sys::HtmlInputElement;
 
 use super::{
     Desk, dialog,
@@ -35,7 +36,7 @@ fn row(desk: Desk, places: Places, list: List, invitation: &Invitation) -> Node 
     let when = live(move || {
         let clock = desk.clock.get();
         let text = if clock.now >= expires { "has run out" } else { "good until" };
-        format!("{text} {}", clock.long(expires))
+        format!("{text} {}", clock.amid(expires))
     });
     let role = div("entry-main")
         .child(span("truncate").child(places.role(&invitation.role)))
@@ -107,15 +108,22 @@ fn inviting(desk: Desk, places: Places, list: List) -> Node {
 
 /// The link, told this once.
 fn told(desk: Desk, name: &str, link: &str) -> Node {
-    let copied = RwSignal::new(false);
-    let copy = link.to_owned();
+    let said = RwSignal::new("");
+    let (field, copy) = (dom::slot(), link.to_owned());
     let copy = move || {
-        if let Some(window) = dom::window() {
-            let done = window.navigator().clipboard().write_text(&copy);
-            dom::spawn(async move {
-                copied.set(wasm_bindgen_futures::JsFuture::from(done).await.is_ok());
-            });
-        }
+        let copy = copy.clone();
+        dom::spawn(async move {
+            if dom::copy(&copy).await {
+                let _ = said.try_set("Copied");
+                return;
+            }
+            // It is told this once: whoever believes that they have it would lose it.
+            if let Some(input) = dom::held::<HtmlInputElement>(field) {
+                let _ = input.focus();
+                input.select();
+            }
+            let _ = said.try_set("Your browser did not let us copy it. The link is selected: copy it yourself");
+        });
     };
     let text =
         format!("Hand this link to {name} by a way you trust. It is shown this once, and good once, for seven days.");
@@ -128,9 +136,10 @@ fn told(desk: Desk, name: &str, link: &str) -> Node {
                         .attr("readonly", "")
                         .attr("value", link.to_owned())
                         .label("The link")
+                        .known_as(move |element| field.set_value(Some(element)))
                         .test_id("invitation-link"),
                 )
-                .child(el("p", "form-hint").attr("role", "status").live(move || copied.get().then_some("Copied"))),
+                .child(el("p", "form-hint").attr("role", "status").live(move || said.get())),
         )
         .child(
             div("dialog-foot")

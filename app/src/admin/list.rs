@@ -1,9 +1,12 @@
 //! Lists that come in pages: loading, empty, failed and "more" in one place. Late answers of a former question are dropped.
+//! Rows are kept by what they are of: what is open, focused or selected in one stays there, and never passes to another.
+
+use std::sync::Arc;
 
 use leptos::prelude::*;
 use postil::{
     feed::Failure,
-    wire::{Code, Page},
+    wire::{AbuseEntry, AuditEntry, Code, Invitation, Member, Page, Person, PolicyVersionInfo, ReportCase},
 };
 use serde::de::DeserializeOwned;
 
@@ -13,8 +16,9 @@ use crate::{
         api::{Call, encoded},
         dom,
     },
-    node::{Node, button, div, el, live},
+    node::{Node, button, div, each, el, live},
     parts::states,
+    state::keyed::{self, Keyed},
 };
 
 /// Adds a parameter to a path.
@@ -23,10 +27,70 @@ pub fn parameter(path: &mut String, name: &str, value: &str) {
     path.extend([name, "=", &encoded(value)]);
 }
 
+/// Something that stands in a list.
+pub trait Row: Clone + PartialEq + DeserializeOwned + Send + Sync + 'static {
+    /// What stays the same about it, and differs from all others.
+    fn key(&self) -> u64;
+}
+
+impl Row for Member {
+    fn key(&self) -> u64 {
+        keyed::key(&self.id)
+    }
+}
+
+impl Row for Person {
+    fn key(&self) -> u64 {
+        keyed::key(&self.id)
+    }
+}
+
+impl Row for Invitation {
+    fn key(&self) -> u64 {
+        keyed::key(&self.id)
+    }
+}
+
+impl Row for PolicyVersionInfo {
+    fn key(&self) -> u64 {
+        keyed::key(&self.version)
+    }
+}
+
+impl Row for ReportCase {
+    fn key(&self) -> u64 {
+        keyed::key(&self.message_id)
+    }
+}
+
+impl Row for AuditEntry {
+    fn key(&self) -> u64 {
+        keyed::key(&self.seq)
+    }
+}
+
+impl Row for AbuseEntry {
+    /// A line is of a minute, a kind and a person; of sign-ins to nobody's account, of an address.
+    fn key(&self) -> u64 {
+        let of = self.user_id.is_none().then_some(&self.address);
+        keyed::key(&(self.minute, &self.kind, self.user_id, of))
+    }
+}
+
+/// What stands in a list's place. A list that goes on to have rows is not built anew.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The answer to this question failed.
+    Failed(u32),
+    Loading,
+    Empty,
+    Rows,
+}
+
 /// A list as far as it is loaded.
-pub struct Loaded<T> {
+struct Loaded<T> {
     /// What there is.
-    pub items: Vec<T>,
+    items: Vec<T>,
     cursor: Option<String>,
     loading: bool,
     /// Why the last load failed, and whether it was of a further page.
@@ -38,6 +102,8 @@ pub struct Loaded<T> {
 /// See the module.
 pub struct List<T: 'static> {
     loaded: RwSignal<Loaded<T>>,
+    /// The same as rows.
+    rows: Keyed<T>,
     desk: Desk,
     /// The question, without a cursor: `/admin/members?status=active`.
     path: StoredValue<String>,
@@ -51,13 +117,24 @@ impl<T> Clone for List<T> {
 
 impl<T> Copy for List<T> {}
 
-impl<T: DeserializeOwned + Clone + Send + Sync + 'static> List<T> {
+impl<T: Row> List<T> {
     /// Begins with what the page came with, the answer to `path`.
     #[must_use]
     pub fn new(desk: Desk, path: impl Into<String>, first: Option<Page<T>>) -> Self {
         let Page { items, next_cursor } = first.unwrap_or(Page { items: Vec::new(), next_cursor: None });
+        let rows = Keyed::new(items.iter().map(|item| (item.key(), item.clone())).collect());
         let loaded = Loaded { items, cursor: next_cursor, loading: false, failure: None, asked: 0 };
-        Self { loaded: RwSignal::new(loaded), desk, path: StoredValue::new(path.into()) }
+        Self { loaded: RwSignal::new(loaded), rows, desk, path: StoredValue::new(path.into()) }
+    }
+
+    /// Rows follow what is loaded.
+    fn show(self) {
+        let rows = self
+            .loaded
+            .try_with_untracked(|loaded| loaded.items.iter().map(|item| (item.key(), item.clone())).collect());
+        if let Some(rows) = rows {
+            self.rows.update(rows);
+        }
     }
 
     /// Asks another question.
@@ -91,6 +168,7 @@ impl<T: DeserializeOwned + Clone + Send + Sync + 'static> List<T> {
     /// Changes what is loaded, as the server answered.
     pub fn update(self, change: impl FnOnce(&mut Vec<T>)) {
         self.loaded.update(|loaded| change(&mut loaded.items));
+        self.show();
     }
 
     fn load(self, more: bool) {
@@ -133,6 +211,7 @@ impl<T: DeserializeOwned + Clone + Send + Sync + 'static> List<T> {
                     Err(failure) => loaded.failure = Some((failure, more)),
                 }
             });
+            self.show();
         });
     }
 
@@ -145,16 +224,31 @@ impl<T: DeserializeOwned + Clone + Send + Sync + 'static> List<T> {
         empty: impl Fn() -> Node + Send + Sync + 'static,
         row: impl Fn(&T) -> Node + Send + Sync + 'static,
     ) -> Node {
-        let rows = live(move || {
+        let phase = Memo::new(move |_| {
             self.loaded.with(|loaded| match (&loaded.failure, loaded.items.is_empty(), loaded.loading) {
                 // What stands answers another question than the one that failed.
-                (Some((failure, more)), none, _) if none || !more => {
-                    states::error(failure, "Nothing was changed.", move || self.reload())
-                }
-                (None, true, true) => states::skeleton(4, "Loading"),
-                (None, true, false) => empty(),
-                _ => el("ul", class).label(name).children(loaded.items.iter().map(&row)).into(),
+                (Some((_, more)), none, _) if none || !more => Phase::Failed(loaded.asked),
+                (None, true, true) => Phase::Loading,
+                (None, true, false) => Phase::Empty,
+                _ => Phase::Rows,
             })
+        });
+        let row = Arc::new(row);
+        let rows = live(move || match phase.get() {
+            Phase::Failed(_) => match self.loaded.with_untracked(|loaded| loaded.failure.clone()) {
+                Some((failure, _)) => states::error(&failure, "Nothing was changed.", move || self.reload()),
+                None => Node::Empty,
+            },
+            Phase::Loading => states::skeleton(4, "Loading"),
+            Phase::Empty => empty(),
+            Phase::Rows => {
+                let row = Arc::clone(&row);
+                let one = move |key| {
+                    let row = Arc::clone(&row);
+                    self.rows.cell(key).map(|cell| live(move || cell.with(|item| row(item)))).into()
+                };
+                el("ul", class).label(name).child(each(move || self.rows.keys(), one)).into()
+            }
         });
         let more = live(move || {
             self.loaded.with(|loaded| {

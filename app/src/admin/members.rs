@@ -14,14 +14,10 @@ use super::{
     member,
 };
 use crate::{
-    net::dom,
     node::{Element, Node, button, div, el, span},
     parts::{face, icon, states},
     state::words,
 };
-
-/// How long a search waits for the next key.
-const SEARCH_PAUSE_MS: u32 = 200;
 
 /// The company's roles, departments and projects: loaded with the page.
 #[derive(Clone, Copy)]
@@ -93,23 +89,8 @@ pub fn members(desk: Desk, mut data: Data) -> Node {
         path
     };
     let list = List::new(desk, "/admin/members?limit=50&status=active", data.members.take());
-    let mut asked: Option<u32> = None;
-    let turn = StoredValue::new(0_u32);
-    dom::effect(move || {
-        let path = path();
-        // The page came with the answer to the first question.
-        let Some(last) = asked else {
-            asked = Some(0);
-            return;
-        };
-        asked = Some(last + 1);
-        turn.set_value(last + 1);
-        dom::after(SEARCH_PAUSE_MS, move || {
-            if turn.try_get_value() == Some(last + 1) {
-                list.ask(path);
-            }
-        });
-    });
+    // The page came with the answer to the first question.
+    form::typed(path, move |path| list.ask(path));
     let roles = places.roles.with_value(|roles| {
         let all = core::iter::once((String::new(), "Every role".to_owned()));
         all.chain(roles.iter().map(|role| (role.key.to_string(), role.name.clone()))).collect::<Vec<_>>()

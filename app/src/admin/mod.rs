@@ -32,6 +32,7 @@ pub mod word_list;
 pub mod words;
 
 use postil::{
+    access::Action,
     clock::Timestamp,
     wire::{
         AbuseEntry, AdminRights, AuditChain, AuditEntry, CompanySettings, Departments, Invitation, Me, Member, Page,
@@ -141,6 +142,17 @@ impl Section {
             Self::Moderation => rights.moderate,
             Self::Words => rights.moderate_all,
             Self::Audit => rights.audit,
+        }
+    }
+
+    /// What it takes to see it, as a refusal names it.
+    #[must_use]
+    pub const fn action(self) -> Action {
+        match self {
+            Self::Members | Self::Roles | Self::Abuse => Action::AdminMembers,
+            Self::Policy | Self::Explain => Action::AdminPolicy,
+            Self::Moderation | Self::Words => Action::AdminModerate,
+            Self::Audit => Action::AdminExport,
         }
     }
 

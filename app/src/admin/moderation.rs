@@ -139,7 +139,7 @@ fn row(cases: Cases, case: &ReportCase) -> Node {
     let when = live(move || {
         let clock = desk.clock.get();
         match done {
-            Some(done) => format!("{how_often}, resolved {}", clock.long(done)),
+            Some(done) => format!("{how_often}, resolved {}", clock.amid(done)),
             None => format!("{how_often}, the last {}", clock.ago(at)),
         }
     });

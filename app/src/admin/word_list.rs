@@ -68,7 +68,7 @@ fn standing(keeper: Keeper) -> Node {
             let entries = format!("{} of {} entries", list.entries.len(), limits::WORD_ENTRIES_MAX);
             match list.created_at {
                 Some(at) => {
-                    format!("{entries}. Version {}, in force since {}. ", list.version, desk.clock.get().long(at))
+                    format!("{entries}. Version {}, in force since {}. ", list.version, desk.clock.get().amid(at))
                 }
                 None => format!("{entries}. There was no list yet. "),
             }

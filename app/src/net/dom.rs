@@ -34,6 +34,18 @@ pub fn document() -> Option<Document> {
     window()?.document()
 }
 
+/// Copies a text; whether that was allowed. Outside a secure context there is no clipboard at all, and asking for it would throw.
+pub async fn copy(text: &str) -> bool {
+    let Some(window) = window() else { return false };
+    let navigator = window.navigator();
+    match js_sys::Reflect::get(&navigator, &JsValue::from_str("clipboard")) {
+        Ok(clipboard) if !clipboard.is_undefined() => {
+            wasm_bindgen_futures::JsFuture::from(navigator.clipboard().write_text(text)).await.is_ok()
+        }
+        _ => false,
+    }
+}
+
 /// What the tab is called.
 pub fn set_title(title: &str) {
     if let Some(document) = document() {

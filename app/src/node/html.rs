@@ -53,6 +53,7 @@ impl Element {
     fn write(self, html: &mut String) {
         html.push('<');
         html.push_str(self.tag);
+        let mut inside = None;
         for (name, value) in &self.attributes {
             let value = match value {
                 Value::Fixed(value) => Some(value.clone()),
@@ -60,8 +61,10 @@ impl Element {
                 Value::Field(read) => Some(read()).filter(|text| !text.is_empty()).map(Into::into),
                 Value::Checked(read) => read().then_some("".into()),
             };
-            // A text area has its value inside, and only the browser fills it.
-            if let Some(value) = value.filter(|_| self.tag != "textarea" || *name != "value") {
+            // A text area has its value inside.
+            if self.tag == "textarea" && *name == "value" {
+                inside = value;
+            } else if let Some(value) = value {
                 html.push(' ');
                 html.push_str(name);
                 html.push_str("=\"");
@@ -72,6 +75,11 @@ impl Element {
         html.push('>');
         if VOID.contains(&self.tag) {
             return;
+        }
+        if let Some(value) = inside {
+            // A parser takes one line break at the beginning for itself.
+            html.push('\n');
+            escape(html, &value);
         }
         let mut after_text = false;
         self.children.into_iter().for_each(|child| child.write(html, &mut after_text));
@@ -103,6 +111,13 @@ mod tests {
         let html = Node::from(div("a").attr("title", evil).child(evil.to_owned()).child(live(move || evil))).to_html();
         assert_eq!(html.matches("<script").count(), 0, "{html}");
         assert!(html.starts_with("<div class=\"a\" title=\"&lt;script&gt;&quot;&amp;'"), "{html}");
+    }
+
+    #[test]
+    fn what_stands_in_a_text_area_is_in_the_html_and_no_markup() {
+        let area = |text: &'static str| Node::from(el("textarea", "").field(move || text.to_owned())).to_html();
+        assert_eq!(area("\n{ \"a\": 1 }</textarea>"), "<textarea>\n\n{ &quot;a&quot;: 1 }&lt;/textarea&gt;</textarea>");
+        assert_eq!(area(""), "<textarea></textarea>", "a placeholder shows");
     }
 
     #[test]

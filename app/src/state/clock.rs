@@ -66,6 +66,14 @@ impl Clock {
         format!("{}, {}{}", self.date(at), self.time(at), if self.local { "" } else { " UTC" })
     }
 
+    /// `today, 14:05`: likewise, amid a sentence.
+    #[must_use]
+    pub fn amid(self, at: Timestamp) -> String {
+        let text = self.long(at);
+        let lower = |day: &str| text.strip_prefix(day).map(|rest| format!("{}{rest}", day.to_ascii_lowercase()));
+        lower("Today").or_else(|| lower("Yesterday")).unwrap_or(text)
+    }
+
     /// `now`, `5 min ago`, `2 h ago`, else the date.
     #[must_use]
     pub fn ago(self, at: Timestamp) -> String {
@@ -104,6 +112,8 @@ mod tests {
         assert_eq!(clock.short(at("2026-11-20T12:00:00Z")), "Friday");
         assert_eq!(clock.short(at("2026-02-28T12:00:00Z")), "28 Feb");
         assert_eq!(clock.short(at("2024-02-29T12:00:00Z")), "29 Feb 2024");
+        assert_eq!(clock.amid(at("2026-11-23T09:05:00Z")), "today, 09:05 UTC");
+        assert_eq!(clock.amid(at("2026-11-20T12:00:00Z")), "Friday, 12:00 UTC");
         assert_eq!(clock.ago(at("2026-11-23T07:30:00Z")), "2 h ago");
     }
 }

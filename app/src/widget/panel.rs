@@ -70,7 +70,16 @@ fn header(scope: Scope) -> Element {
         let out = button("icon-button", move || leave(scope)).label("Sign out").attr("title", "Sign out");
         div("panel-tools").child(out.child(icon::icon(icon::OUT)))
     });
-    el("header", "panel-header").child(company).child(page).child(collapse(surface))
+    // Administration is a page of its own, never within a host's.
+    let administration = scope.me(|me| me.administers).then(|| {
+        el("a", "icon-button panel-admin")
+            .attr("href", "/admin")
+            .attr_if("target", (surface != Surface::Page).then_some("_blank"))
+            .attr("title", "Administration")
+            .label("Administration")
+            .child(icon::icon(icon::SHIELD))
+    });
+    el("header", "panel-header").child(company).child(administration).child(page).child(collapse(surface))
 }
 
 /// Collapses the widget. The full page has nothing to collapse into.

@@ -5,6 +5,7 @@ use app::{
     admin::{Data, Section},
 };
 use postil::{
+    access::{Action, preset},
     clock::Timestamp,
     ids::{ConversationId, MessageId, UserId},
     wire::{AdminRights, ConversationDetail, ConversationSummary, Launcher, Me, Message, MessagePage, Page, Problem},
@@ -13,6 +14,24 @@ use serde_json::{Value, json};
 
 pub struct Sample {
     pub signed_in: bool,
+    pub rights: AdminRights,
+    /// What `Me` says of it.
+    pub administers: bool,
+}
+
+impl Sample {
+    /// Somebody who is signed in and administers everything, or nobody.
+    pub fn of(signed_in: bool) -> Self {
+        let rights = AdminRights {
+            members: true,
+            policy: true,
+            audit: true,
+            moderate: true,
+            moderate_all: true,
+            no_policy: false,
+        };
+        Self { signed_in, rights, administers: true }
+    }
 }
 
 pub const INVOICE: u128 = 1;
@@ -245,7 +264,7 @@ impl Loader for Sample {
     }
 
     fn me(&self) -> BoxFuture<'_, Result<Option<Me>, Problem>> {
-        Box::pin(async { Ok(self.signed_in.then(me)) })
+        Box::pin(async { Ok(self.signed_in.then(|| Me { administers: self.administers, ..me() })) })
     }
 
     fn conversations(&self) -> BoxFuture<'_, Result<Page<ConversationSummary>, Problem>> {
@@ -275,12 +294,101 @@ impl Loader for Sample {
     }
 
     fn admin_rights(&self) -> BoxFuture<'_, Result<AdminRights, Problem>> {
-        Box::pin(async { Ok(AdminRights { members: true, policy: true, audit: false, ..AdminRights::default() }) })
+        Box::pin(async { Ok(self.rights) })
     }
 
-    fn admin_data(&self, _: Section, _: AdminRights) -> BoxFuture<'_, Result<Data, Problem>> {
-        Box::pin(async { Ok(Data::default()) })
+    fn admin_data(&self, section: Section, rights: AdminRights) -> BoxFuture<'_, Result<Data, Problem>> {
+        assert!(section.is_open_to(rights), "nothing is read for whom it is not open");
+        Box::pin(async move { Ok(admin_data(section)) })
     }
+
+    fn admin_refused(&self, action: Action) -> BoxFuture<'_, ()> {
+        assert!(action.as_str().starts_with("admin:"), "{action}");
+        Box::pin(async {})
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(value: Value) -> Option<T> {
+    Some(serde_json::from_value(value).expect("what the wire says"))
+}
+
+fn member(n: usize) -> Value {
+    let (name, job, kind) = NAMES[n];
+    let mut it = json!({ "id": id("usr", n as u128 + 1), "name": name, "email": format!("person{n}@example.com"), "role": "staff", "kind": kind,
+        "status": "active", "jobTitle": job, "projectIds": [id("prj", 1)], "version": 1, "updatedAt": "2026-11-20T08:00:00Z" });
+    if n != 3 {
+        it["departmentId"] = json!(id("dep", 1));
+    }
+    it
+}
+
+/// What a section needs, and nothing else.
+fn admin_data(section: Section) -> Data {
+    let at = "2026-11-20T08:00:00Z";
+    let members = || json!({ "items": (0..NAMES.len()).map(member).collect::<Vec<_>>(), "nextCursor": "more" });
+    let policy = preset::policy();
+    let roles = || {
+        let role = |role: &postil::access::Role| json!({ "key": role.key, "name": role.name, "memberCount": 2, "assignable": true });
+        json!({ "items": policy.roles.iter().map(role).collect::<Vec<_>>() })
+    };
+    let version = || json!({ "version": 3, "inForce": true, "comment": "Guests see no plans", "createdAt": at, "createdBy": person(0) });
+    let named = |kind: &str, name: &str| json!({ "items": [{ "id": id(kind, 1), "name": name }] });
+    let mut data = Data::default();
+    match section {
+        Section::Members => {
+            data.members = read(members());
+            data.roles = read(roles());
+            data.departments = read(named("dep", "Finance"));
+            data.projects = read(named("prj", "Line 4"));
+            data.invitations = read(
+                json!({ "items": [{ "id": id("inv", 1), "email": "new@example.com", "name": "Nina New", "role": "staff",
+                "kind": "internal", "createdAt": at, "expiresAt": "2026-11-27T08:00:00Z" }] }),
+            );
+        }
+        Section::Roles | Section::Policy => {
+            let mut whole = version();
+            whole["document"] = serde_json::to_value(&policy).expect("a policy");
+            data.policy = read(whole);
+            if section == Section::Roles {
+                data.roles = read(roles());
+            } else {
+                data.versions = read(json!({ "items": [version()] }));
+            }
+        }
+        Section::Explain => {
+            data.departments = read(named("dep", "Finance"));
+            data.projects = read(named("prj", "Line 4"));
+        }
+        Section::Moderation => {
+            data.cases = read(
+                json!({ "items": [{ "messageId": id("msg", 1), "conversationId": conversation(INVOICE), "author": person(3),
+                "record": { "kind": "transaction", "id": "INV-4711" }, "state": "open", "reasons": [{ "reason": "spam", "count": 2 }],
+                "reportCount": 2, "reportedAt": at }] }),
+            );
+        }
+        Section::Words => {
+            data.word_list = read(
+                json!({ "version": 2, "entries": [{ "words": "Project Heron", "action": "refuse" }], "createdAt": at }),
+            );
+        }
+        Section::Abuse => {
+            data.settings = Some(postil::wire::CompanySettings::default());
+            data.members = read(members());
+            data.abuse = read(
+                json!({ "items": [{ "minute": at, "kind": "slow_mode", "userId": id("usr", 2), "operation": "send_message",
+                "conversationId": conversation(INVOICE), "count": 4, "firstAt": at, "lastAt": "2026-11-20T08:00:40Z" }] }),
+            );
+        }
+        Section::Audit => {
+            let entry = |seq: i64, action: &str| {
+                json!({ "seq": seq, "at": at, "action": action, "actor": { "id": id("usr", 1), "name": "Anna Keller" },
+                "target": id("msg", 1), "detail": { "version": 2 }, "hash": "ab".repeat(32) })
+            };
+            data.audit = read(json!({ "items": [entry(2, "message.edit"), entry(1, "membership.delete")] }));
+            data.chain = read(json!({ "seq": 2, "hash": "ab".repeat(32), "signedSeq": 0 }));
+        }
+    }
+    data
 }
 
 /// For tests that name ids of the sample.

@@ -7,7 +7,8 @@ use postil::{
     wire::{
         AcceptInvitation, AcceptedInvitation, Code, CreateInvitation, CreatedInvitation, Departments, DryRun,
         DryRunPolicy, Explain, Explanation, InCompany, Invitation, ListInvitations, ListMembers, ListPolicyVersions,
-        Member, Page, PatchMember, PolicyVersion, PolicyVersionInfo, Projects, PutPolicy, RestorePolicy, Roles,
+        ListReaders, Member, Page, PatchMember, Person, PolicyVersion, PolicyVersionInfo, Projects, PutPolicy,
+        RestorePolicy, Roles,
     },
 };
 
@@ -35,6 +36,12 @@ pub(super) fn routes() -> Vec<Route> {
             .says("administration", "Whether somebody may do something, or might once, with every deciding rule.")
             .weighs(Class::Admin, 1)
             .can_fail(&[Code::Forbidden, Code::NotFound, Code::HistoryNotKept]),
+    );
+    routes.push(
+        Route::new(GET, "/access/readers", "list_readers", list_readers)
+            .says("administration", "Who can read a message: of each page of the company's members, those who can.")
+            .weighs(Class::Admin, 5)
+            .can_fail(&[Code::Forbidden, Code::NotFound, Code::InvalidCursor]),
     );
     routes
 }
@@ -243,6 +250,14 @@ async fn accept_invitation(
     Body(body): Body<AcceptInvitation>,
 ) -> Result<Answer<AcceptedInvitation>, Refusal> {
     Ok(Answer::new(app.services().accept_invitation(body, &who).await?))
+}
+
+async fn list_readers(
+    State(app): State<App>,
+    Signed(who): Signed,
+    Query(query): Query<ListReaders>,
+) -> Result<Answer<Page<Person>>, Refusal> {
+    Ok(Answer::new(app.services().list_readers(&who, &query).await?))
 }
 
 async fn explain_access(

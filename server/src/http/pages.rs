@@ -17,6 +17,7 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 use postil::{
+    access::Action,
     backend::{
         caller::Credentials,
         service::{ServiceError, Services},
@@ -183,6 +184,10 @@ impl Loader for RequestLoader {
     fn admin_data(&self, section: Section, rights: AdminRights) -> BoxFuture<'_, Result<Data, Problem>> {
         Box::pin(async move { self.section(section, rights).await.map_err(|error| self.problem(error)) })
     }
+
+    fn admin_refused(&self, action: Action) -> BoxFuture<'_, ()> {
+        Box::pin(async move { self.services.note_refused_page(&self.who(), action).await })
+    }
 }
 
 impl RequestLoader {
@@ -202,11 +207,11 @@ impl RequestLoader {
             Section::Roles => {
                 data.roles = Some(services.list_roles(&who).await?);
                 if rights.policy {
-                    data.policy = Some(services.get_policy(&who).await?);
+                    data.policy = found(services.get_policy(&who).await, Code::NotFound)?;
                 }
             }
             Section::Policy => {
-                data.policy = Some(services.get_policy(&who).await?);
+                data.policy = found(services.get_policy(&who).await, Code::NotFound)?;
                 data.versions = Some(services.list_policy_versions(&who, &ListPolicyVersions::default()).await?);
             }
             Section::Explain => {

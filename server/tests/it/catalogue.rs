@@ -1,7 +1,10 @@
 //! The walls, read from PostgreSQL's own catalogue. A table, function or role that is added later and forgets a rule fails
 //! here, by name. The lists of exceptions are the whole of them; each has its reason and should only shrink.
 
-use postil::limits;
+use postil::{
+    limits,
+    wire::{AuditAction, ModerationAct},
+};
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::harness::in_a_house;
@@ -455,5 +458,54 @@ fn the_events_of_the_database_are_the_events_of_the_wire() {
         for kind in check.iter().filter(|kind| *kind != "access.changed") {
             assert!(frames.contains(&format!("\"{kind}\"")), "no frame is called {kind}");
         }
+    });
+}
+
+#[test]
+fn what_the_database_tells_the_audit_log_is_what_one_can_look_for() {
+    in_a_house(async |house| {
+        // Triggers: the noun and what they fire on, or the whole action.
+        let mut written = names(
+            &house.owner,
+            "SELECT DISTINCT CASE WHEN noun LIKE '%.%' THEN noun ELSE noun || '.' || verb END
+             FROM (SELECT split_part(encode(t.tgargs, 'escape'), '\\000', 1) AS noun, t.tgtype FROM pg_trigger t
+                   WHERE t.tgfoid = 'app.audit_change'::regproc AND NOT t.tgisinternal) AS t
+             JOIN (VALUES (4, 'create'), (16, 'change'), (8, 'delete')) AS v (bit, verb) ON t.tgtype & v.bit <> 0",
+        )
+        .await;
+        assert!(written.len() > 20, "{written:?}");
+        // Functions: the action stands as a literal in the call, or is put together of the acts of moderators.
+        let calls = names(
+            &house.owner,
+            "SELECT DISTINCT (regexp_matches(p.prosrc, 'app\\.(?:note_)?audit\\([^;]+', 'g'))[1] FROM pg_proc p
+             JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname IN ('app', 'auth', 'public') AND p.proname <> 'audit_change'",
+        )
+        .await;
+        assert!(calls.len() > 10, "{calls:?}");
+        for call in &calls {
+            let literal = |text: &&str| {
+                text.contains('.') && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b == b'.')
+            };
+            let mut literals: Vec<&str> = call.split('\'').skip(1).step_by(2).filter(literal).collect();
+            if call.contains("'moderation.' || p_act") {
+                literals.retain(|text| *text != "moderation.");
+                let by_hand = ModerationAct::ALL.iter().filter(|act| **act != ModerationAct::Mask);
+                written.extend(by_hand.map(|act| format!("moderation.{}", act.as_str())));
+            } else {
+                assert!(
+                    !literals.is_empty(),
+                    "a call that says nothing, or in a way that this test can't read: {call}"
+                );
+            }
+            written.extend(literals.into_iter().map(str::to_owned));
+        }
+        // What services tell is an `AuditAction` by its type.
+        written
+            .extend([AuditAction::AccessRefused, AuditAction::ConversationSlowMode].map(|one| one.as_str().to_owned()));
+        written.sort();
+        written.dedup();
+        let mut listed: Vec<String> = AuditAction::ALL.iter().map(|one| one.as_str().to_owned()).collect();
+        listed.sort();
+        assert_eq!(written, listed);
     });
 }

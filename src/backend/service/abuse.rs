@@ -24,7 +24,8 @@ use crate::{
     ids::{CompanyId, ConversationId, CorrelationId, UserId},
     limits,
     wire::{
-        AbuseEntry, Code, CompanySettings, ConversationSettings, ListAbuse, Page, PatchConversation, PatchSettings,
+        AbuseEntry, AuditAction, Code, CompanySettings, ConversationSettings, ListAbuse, Page, PatchConversation,
+        PatchSettings,
     },
 };
 
@@ -268,7 +269,7 @@ impl Services {
             return Err(ServiceError::code(Code::NotFound));
         }
         let detail = serde_json::json!({ "from": was, "to": request.slow_mode_s });
-        tx.audit_write("conversation.slow_mode", &id.to_string(), &detail, correlation, now).await?;
+        tx.audit_write(AuditAction::ConversationSlowMode, &id.to_string(), &detail, correlation, now).await?;
         Ok(tx.commit(settings).await?.into_inner())
     }
 }

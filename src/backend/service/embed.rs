@@ -134,7 +134,7 @@ impl Services {
         let (token, session) = self
             .begin_session(user, company, SessionKind::Embed, Some(&claims.origin), expires_at, correlation)
             .await?;
-        let me = self.describe(user, company, &session).await?;
+        let me = self.describe_new(&token, &session, correlation).await?;
         Ok(EmbedSession { session_token: token.reveal().to_owned(), expires_at, me })
     }
 

@@ -5,19 +5,19 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{ServiceError, Services};
+use super::{ServiceError, Services, page_limit};
 use crate::{
     access::{Action, Conditions, Effect, Policy, Reason, Resource, Rule, Subject, Verdict, decide},
     backend::{
         caller::{Caller, Credentials},
-        store::{CompanyTx, Facts, Target},
+        store::{CompanyTx, Facts, PeopleCursor, Target, admin::Judged},
     },
     clock::Timestamp,
     domain::{ConversationKind, RecordKey},
     limits,
     wire::{
         Code, Explain, ExplainFacts, ExplainQuestion, ExplainReason, ExplainRecord, ExplainStep, Explanation,
-        MemberStatus,
+        ListReaders, MemberStatus, Page, Person,
     },
 };
 
@@ -138,7 +138,7 @@ impl Services {
         };
         let own = caller.user() == query.user_id;
         if !caller.may(Action::AdminPolicy, &Resource::Unlinked) && !own {
-            return Err(ServiceError::code(Code::Forbidden));
+            return Err(self.forbidden(&caller, Action::AdminPolicy, query.user_id).await);
         }
         // Who may ask about others is told everything, about themselves, too.
         let own = own && !caller.may(Action::AdminPolicy, &Resource::Unlinked);
@@ -185,6 +185,53 @@ impl Services {
             steps,
             facts,
         })
+    }
+
+    /// Who can read a message: those of a page of the company's active members, each judged as [`Self::explain_access`] does.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] for a message that the asker may not see; [`Code::Forbidden`] without `admin:policy`;
+    /// [`Code::InvalidQuery`], [`Code::InvalidCursor`].
+    pub async fn list_readers(
+        &self,
+        credentials: &Credentials,
+        query: &ListReaders,
+    ) -> Result<Page<Person>, ServiceError> {
+        let limit = page_limit(query.limit)?;
+        let target = Target { message: Some(query.message_id), ..Target::default() };
+        let (caller, found) = self.open_for(credentials, &target).await?;
+        if !caller.may(Action::AdminPolicy, &Resource::Unlinked) {
+            return Err(self.forbidden(&caller, Action::AdminPolicy, query.message_id).await);
+        }
+        let after: Option<PeopleCursor> = self.page_position("readers", caller.company(), query.cursor.as_deref())?;
+        let mut tx = self.store().begin(&caller, "reader.list").await?;
+        let mut members = tx.member_judged(None, after.as_ref(), Some(limit + 1)).await?;
+        let more = members.len() > usize::from(limit);
+        members.truncate(limit.into());
+        let next_cursor = members
+            .last()
+            .filter(|_| more)
+            .map(|last| self.page_cursor("readers", caller.company(), &PeopleCursor::after(&last.person)));
+        let (policy, at) = (Arc::clone(caller.policy()), self.now());
+        let mut items = Vec::new();
+        for Judged { person, subject } in members {
+            let asked = Explain {
+                company_id: None,
+                user_id: person.id,
+                action: Action::MessageRead,
+                message_id: Some(query.message_id),
+                conversation_id: None,
+                linked_type: None,
+                linked_id: None,
+                at: None,
+            };
+            let member = Some((subject, MemberStatus::Active));
+            let (steps, _) = self.steps(&mut tx, &caller, &asked, (&policy, member), Some(&found), at, false).await?;
+            if steps.last().is_some_and(|step| step.allowed) {
+                items.push(person);
+            }
+        }
+        Ok(Page { items, next_cursor })
     }
 
     #[expect(clippy::too_many_arguments, reason = "the facts of one verdict, gathered by one caller")]

@@ -62,6 +62,14 @@ pub(super) fn assignable(caller: &Caller, role: &RoleKey, at: Timestamp) -> Resu
     Ok(())
 }
 
+/// Whether anything of administration is open to the caller, in a session of their own.
+pub(super) fn administers(caller: &Caller) -> bool {
+    [Action::AdminMembers, Action::AdminPolicy, Action::AdminExport]
+        .iter()
+        .any(|action| caller.may(*action, &unlinked()))
+        || super::moderation::moderates(caller)
+}
+
 impl Services {
     /// What the caller may administer: a hint for pages, which decides nothing. An embedding page administers nothing.
     ///
@@ -79,6 +87,8 @@ impl Services {
             audit: may(Action::AdminExport),
             moderate: super::moderation::moderates(&caller),
             moderate_all: may(Action::AdminModerate) && holds(&caller, Action::AdminModerate, self.now()),
+            // One that is in force has an owner's role at least.
+            no_policy: caller.policy().roles.is_empty(),
         })
     }
 

@@ -9,7 +9,7 @@ use crate::{
     backend::{
         caller::{Caller, Credentials},
         store::{
-            CompanyTx,
+            CompanyTx, PeopleCursor,
             admin::{self, Guard, Judged},
             grants::{self, GrantRow, PolicyPutError},
         },
@@ -160,9 +160,19 @@ impl Services {
         if session.kind != SessionKind::Browser {
             return Err(ServiceError::detail(Code::Forbidden, "administration needs a session of its own"));
         }
-        let permit =
-            caller.permit(action, &Resource::Unlinked, ()).ok_or_else(|| ServiceError::code(Code::Forbidden))?;
-        Ok((caller, permit))
+        match caller.permit(action, &Resource::Unlinked, ()) {
+            Some(permit) => Ok((caller, permit)),
+            None => Err(self.forbidden(&caller, action, caller.company()).await),
+        }
+    }
+
+    /// Tells of a page that `action` opens and that is not open to the caller: nothing behind it was asked, so that nothing
+    /// else tells of it. In the audit log or, where that has no more room, in the trail of refusals.
+    pub async fn note_refused_page(&self, credentials: &Credentials, action: Action) {
+        // Whose session ended meanwhile was refused nothing.
+        let Ok((caller, _)) = self.open_person(credentials).await else { return };
+        let refusal = self.forbidden(&caller, action, caller.company()).await;
+        self.note_refused(&credentials.toll, refusal.as_code());
     }
 
     /// The policy in force.
@@ -314,9 +324,8 @@ impl Services {
         let base_version = tx.policy_version_get(None).await?.map_or(0, |version| version.info.version);
         let mut members: Vec<Judged> = Vec::new();
         while members.len() <= limits::DRY_RUN_MEMBERS_MAX {
-            let page = tx
-                .member_judged(None, members.last().map(|last| &last.person), Some(limits::DRY_RUN_PAGE_ROWS))
-                .await?;
+            let after = members.last().map(|last| PeopleCursor::after(&last.person));
+            let page = tx.member_judged(None, after.as_ref(), Some(limits::DRY_RUN_PAGE_ROWS)).await?;
             let last = page.len() < usize::from(limits::DRY_RUN_PAGE_ROWS);
             members.extend(page);
             if last {

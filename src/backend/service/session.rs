@@ -1,6 +1,6 @@
 //! Signing in and out, the person's own view, switching companies, tickets for sockets.
 
-use super::{Later, ServiceError, Services};
+use super::{Later, ServiceError, Services, member::administers};
 use crate::{
     backend::{
         bus::{Bucket, Class, Draw},
@@ -74,7 +74,8 @@ impl Services {
         let expires_at = self.now().plus_s(seconds(limits::SESSION_IDLE_S));
         let (token, session) =
             self.begin_session(user, company, SessionKind::Browser, None, expires_at, correlation).await?;
-        Ok((token, self.describe(user, company, &session).await?))
+        let me = self.describe_new(&token, &session, correlation).await?;
+        Ok((token, me))
     }
 
     /// Counts an attempt to sign in, before anything is looked up, so that a known and an unknown account are the same.
@@ -150,14 +151,27 @@ impl Services {
     /// [`Code::Unauthenticated`].
     pub async fn get_me(&self, credentials: &Credentials) -> Result<Me, ServiceError> {
         let (caller, session) = self.open_person(credentials).await?;
-        self.describe(caller.user(), caller.company(), &session).await
+        self.describe(caller.user(), caller.company(), &session, administers(&caller)).await
     }
 
-    pub(super) async fn describe(
+    /// As [`Self::describe`], of a session that has just begun.
+    pub(super) async fn describe_new(
+        &self,
+        token: &Token,
+        session: &Session,
+        correlation: CorrelationId,
+    ) -> Result<Me, ServiceError> {
+        let opened = self.store().session_open(token.hash(), None, self.now(), correlation).await?;
+        let caller = opened.ok_or_else(|| ServiceError::code(Code::Unauthenticated))?.caller;
+        self.describe(caller.user(), caller.company(), session, administers(&caller)).await
+    }
+
+    async fn describe(
         &self,
         user: UserId,
         company: CompanyId,
         session: &Session,
+        administers: bool,
     ) -> Result<Me, ServiceError> {
         let [name, email, locale, time_zone] =
             self.store().profile_get(user).await?.ok_or_else(|| ServiceError::code(Code::Unauthenticated))?;
@@ -177,6 +191,7 @@ impl Services {
             company_id: company,
             context_epoch: session.context_epoch,
             companies,
+            administers,
         })
     }
 
@@ -209,7 +224,8 @@ impl Services {
         }
         self.bus().session_ended(caller.company(), session.id);
         let session = Session { context_epoch: session.context_epoch + 1, ..session };
-        Ok((token, self.describe(caller.user(), request.company_id, &session).await?))
+        let me = self.describe_new(&token, &session, correlation).await?;
+        Ok((token, me))
     }
 
     /// A one-time ticket with which this session can open a socket where cookies do not reach.

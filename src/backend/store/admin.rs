@@ -313,14 +313,14 @@ impl CompanyTx {
     pub async fn member_judged(
         &mut self,
         role: Option<&RoleKey>,
-        after: Option<&Person>,
+        after: Option<&PeopleCursor>,
         limit: Option<u16>,
     ) -> Result<Vec<Judged>, StoreError> {
         let rows = sqlx::query(JUDGED)
             .bind(self.company.uuid())
             .bind(role.map(RoleKey::as_str))
-            .bind(after.map(|person| person.name.to_lowercase()))
-            .bind(after.map_or(Uuid::nil(), |person| person.id.uuid()))
+            .bind(after.map(|last| last.name.as_str()))
+            .bind(after.map_or(Uuid::nil(), |last| last.id.uuid()))
             .bind(limit.map(i64::from))
             .fetch_all(&mut *self.tx)
             .await?;

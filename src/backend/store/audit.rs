@@ -14,14 +14,14 @@ use crate::{
     },
     clock::Timestamp,
     ids::{CompanyId, CorrelationId, UserId},
-    wire::{AuditActor, AuditChain, AuditEntry},
+    wire::{AuditAction, AuditActor, AuditChain, AuditEntry},
 };
 
 /// Which entries.
 #[derive(Clone, Copy, Debug)]
-pub struct AuditQuery<'a> {
+pub struct AuditQuery {
     /// Of this action.
-    pub action: Option<&'a str>,
+    pub action: Option<AuditAction>,
     /// By this person.
     pub actor: Option<UserId>,
     /// Before this position.
@@ -74,7 +74,7 @@ impl CompanyTx {
     /// When the database fails.
     pub async fn audit_write(
         &mut self,
-        action: &str,
+        action: AuditAction,
         target: &str,
         detail: &serde_json::Value,
         correlation: CorrelationId,
@@ -83,7 +83,7 @@ impl CompanyTx {
         sqlx::query(WRITE)
             .bind(self.company.uuid())
             .bind(self.user.uuid())
-            .bind(action)
+            .bind(action.as_str())
             .bind(target)
             .bind(detail)
             .bind(correlation.uuid())
@@ -103,7 +103,7 @@ impl Store {
         &self,
         caller: &Caller,
         permit: Permit<()>,
-        query: &AuditQuery<'_>,
+        query: &AuditQuery,
         at: Timestamp,
     ) -> Result<Vec<AuditEntry>, StoreError> {
         // Pairs with the check in service::list_audit.
@@ -116,7 +116,7 @@ impl Store {
             .bind(caller.user().uuid())
             .bind(caller.company().uuid())
             .bind(query.before)
-            .bind(query.action)
+            .bind(query.action.map(AuditAction::as_str))
             .bind(query.actor.map(UserId::uuid))
             .bind(i32::from(query.limit))
             .bind(caller.correlation().uuid())

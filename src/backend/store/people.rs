@@ -16,6 +16,14 @@ pub struct PeopleCursor {
     pub id: UserId,
 }
 
+impl PeopleCursor {
+    /// A page that ends with this person.
+    #[must_use]
+    pub fn after(last: &Person) -> Self {
+        Self { name: last.name.to_lowercase(), id: last.id }
+    }
+}
+
 const LIST: &str = "-- store::person_list
 SELECT m.user_id, u.name, m.kind, m.job_title FROM memberships m JOIN users u ON u.id = m.user_id
 WHERE m.company_id = $1 AND m.status = 'active' AND m.deleted_at IS NULL AND m.role_key <> 'integration' AND u.status = 'active'

@@ -157,25 +157,20 @@ impl Editor {
             let comment = serde_json::to_string(comment.get_untracked().trim()).unwrap_or_default();
             let rest = format!(",\"comment\":{comment},\"baseVersion\":{}", next - 1);
             let call = Call { body: Some(self.body(&rest)), ..Call::send("PUT", "/admin/policy", &()) };
-            let sent = Form::new();
-            form.busy.set(true);
-            sent.send(self.desk, call, move |version: PolicyVersion| {
-                let _ = form.busy.try_set(false);
-                dialog::close(self.desk);
-                self.done(version);
-            });
-            dom::effect(move || {
-                let Some(failure) = sent.failure.get() else { return };
-                let _ = form.busy.try_set(false);
+            let refused = move |failure| {
                 let of_comment = matches!(&failure, Failure::Problem(problem) if problem.errors.iter().any(|error| error.field == "comment"));
                 if of_comment {
-                    form.failure.set(Some(failure));
-                } else {
-                    // What is wrong with the document is shown in it.
-                    dialog::close(self.desk);
-                    self.form.failure.set(Some(failure));
-                    dom::focus_soon(".editor-problems button, .form-alert");
+                    return Some(failure);
                 }
+                // What is wrong with the document is shown in it, be the dialog open still or not.
+                dialog::close(self.desk);
+                self.form.failure.set(Some(failure));
+                dom::focus_soon(".editor-problems button, .form-alert");
+                None
+            };
+            form.send_or(self.desk, call, refused, move |version: PolicyVersion| {
+                dialog::close(self.desk);
+                self.done(version);
             });
         };
         dialog::form(self.desk, format!("Save as version {next}?"), form, body, ("button primary", "Save"), send)

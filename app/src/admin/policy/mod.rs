@@ -19,7 +19,10 @@ use leptos::prelude::*;
 use postil::{access::Policy, wire::PolicyVersion};
 
 use super::{Data, Desk, list::List};
-use crate::node::{Node, button, div};
+use crate::{
+    node::{Node, button, div},
+    parts::states,
+};
 
 /// What is in force, and what is being written.
 #[derive(Clone, Copy)]
@@ -79,7 +82,9 @@ enum Tab {
 /// The section.
 #[must_use]
 pub fn policy(desk: Desk, data: Data) -> Node {
-    let Some(version) = data.policy else { return Node::Empty };
+    let Some(version) = data.policy else {
+        return states::empty("No policy is in force", "Without one nobody may do anything in this company.", ());
+    };
     let draft = Draft::new(version);
     let versions = List::new(desk, "/admin/policy/versions", data.versions);
     let editor = editor::Editor::new(desk, draft, versions);

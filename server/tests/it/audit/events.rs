@@ -257,6 +257,68 @@ fn refusals_are_told_but_not_as_often_as_somebody_asks() {
 }
 
 #[test]
+fn a_page_that_is_not_open_is_a_refusal_like_that_of_what_is_on_it() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let (ben, eva) = (server.admits(&scene.ben).await, server.admits(&scene.eva).await);
+        let olga = server.admits(&scene.olga).await;
+        let page = async |client: &Client, path: &str| client.page(path).await.status().as_u16();
+        let refused = async |of: &uuid::Uuid| {
+            told(&scene.nordwind, &format!("action = 'access.refused' AND actor_id = '{of}'")).await
+        };
+        // By REST and as a page: one entry each, and the same one.
+        for (path, action) in [
+            ("/admin/members", "admin:members"),
+            ("/admin/policy", "admin:policy"),
+            ("/admin/words", "admin:moderate"),
+            ("/admin/audit", "admin:export"),
+        ] {
+            let before = refused(&scene.ben.id).await.len();
+            ben.gets(path).await.refused(path, Code::Forbidden);
+            assert_eq!(page(&ben, path).await, 403, "{path}");
+            let all = refused(&scene.ben.id).await;
+            let [by_rest, as_a_page] = &all[before..] else { panic!("{path}: {:?}", &all[before..]) };
+            assert_eq!(by_rest, as_a_page, "{path}");
+            assert_eq!(by_rest.detail, json!({ "action": action }), "{path}");
+            assert_eq!(by_rest.target, company_id(scene.nordwind.id), "{path}");
+        }
+        assert_eq!(page(&eva, "/admin").await, 403);
+        assert_eq!(
+            refused(&scene.eva.id).await.len(),
+            1,
+            "no section was named, and somebody was refused all the same"
+        );
+        // What asks about others is refused with its subject.
+        let about = user_id(scene.anna.id);
+        eva.gets(format!("/access/explain?userId={about}&action=message:read")).await.refused("hers", Code::Forbidden);
+        let last = refused(&scene.eva.id).await.pop().unwrap();
+        assert_eq!((last.target, last.detail), (about, json!({ "action": "admin:policy" })));
+        // Who is let in, and who is nobody, is refused nothing.
+        let before = told(&scene.nordwind, "action = 'access.refused'").await.len();
+        assert_eq!(page(&olga, "/admin/members").await, 200);
+        assert_eq!(page(&server.nobody(), "/admin/members").await, 303);
+        assert_eq!(told(&scene.nordwind, "action = 'access.refused'").await.len(), before);
+        // What the log has no room for is in the trail.
+        let bound = limits::AUDIT_REFUSALS_PER_MINUTE * 2;
+        for _ in 0..bound {
+            assert_eq!(page(&eva, "/admin/audit").await, 403);
+        }
+        let audited = refused(&scene.eva.id).await.len();
+        let trail = eventually("the trail is written", async || {
+            server.services.write_refusals().await.unwrap();
+            let query = format!("/admin/abuse?kind=forbidden&userId={}", user_id(scene.eva.id));
+            let all = olga.gets(query).await.good()["items"].as_array().unwrap().clone();
+            (!all.is_empty()).then_some(all)
+        })
+        .await;
+        let counted: u64 = trail.iter().map(|one| one["count"].as_u64().unwrap()).sum();
+        assert!(trail.iter().all(|one| one["operation"] == "page"), "{trail:?}");
+        assert_eq!(u64::try_from(audited).unwrap() + counted, u64::from(bound) + 2, "each once, here or there");
+    });
+}
+
+#[test]
 fn a_key_is_told_once_a_day() {
     in_a_house(async |house| {
         let scene = Scene::set(house).await;

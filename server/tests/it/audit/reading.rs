@@ -78,7 +78,16 @@ fn it_is_searched_by_action_and_person_and_tells_names() {
         assert_eq!(names(&annas), ["Anna", "Anna"]);
         assert!(found(format!("actorId={}&action=session.switch", user_id(scene.anna.id))).await.is_empty());
         assert_eq!(found(format!("actorId={}", user_id(scene.mara.id))).await.len(), 1);
-        for bad in ["action=Message.Delete", "action=", "actorId=x", "limit=0", "limit=1000", "cursor=x", "order=up"] {
+        for bad in [
+            "action=Message.Delete",
+            "action=",
+            "action=message.read",
+            "actorId=x",
+            "limit=0",
+            "limit=1000",
+            "cursor=x",
+            "order=up",
+        ] {
             let reply = olga.gets(format!("/admin/audit?{bad}")).await;
             assert!([400, 422].contains(&reply.status), "{bad}: {reply:?}");
         }

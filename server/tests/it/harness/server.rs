@@ -320,6 +320,16 @@ impl Client {
         reply
     }
 
+    /// What a browser gets that goes to `path`, outside the API. Redirects are the answer, not followed.
+    pub async fn page(&self, path: &str) -> reqwest::Response {
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let mut request = http.get(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header("cookie", format!("postil={token}"));
+        }
+        request.send().await.unwrap()
+    }
+
     /// Reads.
     pub async fn gets(&self, path: impl Into<String>) -> Reply {
         self.asks(&Ask::new(Method::GET, path)).await

@@ -118,6 +118,48 @@ fn what_is_explained_is_what_the_walls_say() {
 }
 
 #[test]
+fn who_can_read_a_message_is_who_reads_it() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let olga = server.admits(&scene.olga).await;
+        let about_it = scene.anna.writes(scene.invoice_talk, "About the invoice").await;
+        let everybody = [&scene.anna, &scene.ben, &scene.bob, &scene.eva, &scene.mara, &scene.olga, &scene.erp];
+        let plan = scene.ben.discusses(&scene.plan).await.unwrap();
+        let about_plan = scene.ben.writes(plan, "About the plan").await;
+        for message in [about_it.id, about_plan.id] {
+            let path = format!("/access/readers?messageId={}", message_id(message));
+            // A page judges two members: some pages are shorter, and still each reader is told once.
+            let (mut told, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let page = olga.gets(format!("{path}&limit=2{cursor}")).await.good();
+                let items = page["items"].as_array().unwrap();
+                assert!(items.len() <= 2, "{page}");
+                told.extend(items.iter().map(|person| person["id"].as_str().unwrap().to_owned()));
+                let Some(next) = page["nextCursor"].as_str() else { break };
+                cursor = format!("&cursor={next}");
+            }
+            let mut reads = Vec::new();
+            for who in everybody {
+                let sees = who.sees("messages").await.contains(&message);
+                assert_eq!(told.iter().filter(|id| **id == user_id(who.id)).count(), usize::from(sees), "{message}");
+                reads.push(sees);
+            }
+            assert!(reads.contains(&true) && reads.contains(&false), "{reads:?}");
+            // What one can't see is not there.
+            server.admits(&scene.sven).await.gets(&path).await.refused("elsewhere", Code::NotFound);
+            olga.gets(format!("{path}&cursor=x")).await.refused("no cursor", Code::InvalidCursor);
+        }
+        // Who keeps no policy learns nobody's name by it.
+        let path = format!("/access/readers?messageId={}", message_id(about_it.id));
+        server.admits(&scene.anna).await.gets(path).await.refused("no right", Code::Forbidden);
+        let secret = scene.anna.writes(scene.direct, "Between two").await;
+        let unseen = format!("/access/readers?messageId={}", message_id(secret.id));
+        olga.gets(unseen).await.refused("not hers to see", Code::NotFound);
+    });
+}
+
+#[test]
 fn who_may_ask_and_about_what() {
     in_a_house(async |house| {
         let scene = Scene::set(house).await;

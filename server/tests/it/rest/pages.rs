@@ -55,13 +55,7 @@ struct Got {
 }
 
 async fn get(client: &Client, path: &str) -> Got {
-    // Redirects are the answer, not followed.
-    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let mut request = http.get(format!("{}{path}", client.base));
-    if let Some(token) = &client.token {
-        request = request.header("cookie", format!("postil={token}"));
-    }
-    let response = request.send().await.unwrap();
+    let response = client.page(path).await;
     let header =
         |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     Got {
@@ -186,6 +180,22 @@ fn administration_is_open_to_whom_the_policy_opens_it_and_to_nobody_else() {
         }
         assert!(!members.contains("Sven"), "nobody of the other company");
         assert_eq!(get(&owner, "/admin/nothing").await.status, 404);
+    });
+}
+
+#[test]
+fn a_company_without_a_policy_says_so_on_every_page_of_administration() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        scene.nordwind.arranges("UPDATE companies SET policy_version = 0").await;
+        let owner = server.admits(&scene.olga).await;
+        for page in ADMINISTRATION {
+            let got = get(&owner, page).await;
+            assert_eq!(got.status, 403, "{page}");
+            assert!(got.html.contains("No policy is in force in Nordwind yet"), "{page}");
+            assert!(!got.html.contains("An owner can give it to you"), "{page}: no owner can");
+        }
     });
 }
 

@@ -152,6 +152,7 @@ fn ask(operation: &str, target: &Target) -> (Ask, bool) {
             get(format!("/access/explain?userId={}&action=message:read&messageId={message}", user_id(target.person))),
             true,
         ),
+        "list_readers" => (get(format!("/access/readers?messageId={message}")), true),
         _ => panic!("{operation} has no row in the sweep: add one"),
     }
 }
