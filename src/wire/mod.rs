@@ -5,6 +5,7 @@ pub mod abuse;
 pub mod admin;
 pub mod audit;
 pub mod frame;
+pub mod json;
 pub mod moderation;
 pub mod problem;
 pub mod rest;
