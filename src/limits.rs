@@ -24,6 +24,10 @@ pub const PASSWORD_BYTES_MAX: usize = 256;
 /// Shortest password that we store, in characters (NIST SP 800-63B: 8; we ask for more).
 pub const PASSWORD_CHARS_MIN: usize = 12;
 
+/// Deepest nesting of what the browser reads, in brackets: `serde_json` goes as deep on the server, and a text of
+/// [`TEXT_DEPTH_MAX`] in a page of messages needs a quarter.
+pub const JSON_DEPTH_MAX: usize = 128;
+
 /// Depth of a root message's direct reply is 1. No company may allow more than this, whatever it configures.
 pub const REPLY_DEPTH_MAX: u8 = 32;
 /// Reply depth of a new company.

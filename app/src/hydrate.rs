@@ -1,6 +1,7 @@
 //! Takes over what the server rendered.
 
 use any_spawner::Executor;
+use postil::wire::json;
 
 use crate::{net::dom, node, page::Seed};
 
@@ -30,5 +31,5 @@ fn begin<T: serde::de::DeserializeOwned>() -> Option<(web_sys::Element, Option<T
     if let Some(block) = block {
         block.remove();
     }
-    Some((root.into(), text.and_then(|text| serde_json::from_str(&text).ok())))
+    Some((root.into(), text.and_then(|text| json::read(&text).ok())))
 }

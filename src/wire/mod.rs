@@ -28,6 +28,7 @@ pub mod admin;
 pub mod audit;
 pub mod frame;
 pub mod hook;
+pub mod json;
 pub mod moderation;
 pub mod problem;
 pub mod rest;

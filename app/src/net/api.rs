@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use postil::{
     feed::Failure,
     ids::{CompanyId, UserId},
-    wire::{Code, Problem},
+    wire::{Code, Problem, json},
 };
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
@@ -91,7 +91,7 @@ pub fn encoded(value: &str) -> String {
 pub async fn call<T: DeserializeOwned>(shell: Shell, company: Option<CompanyId>, call: Call) -> Result<T, Failure> {
     let text = text(shell, company, call).await?;
     // An empty answer (204) reads as `null`, which is `()`.
-    serde_json::from_str(if text.is_empty() { "null" } else { &text }).map_err(|_| Failure::Network)
+    json::read(if text.is_empty() { "null" } else { &text }).map_err(|_| Failure::Network)
 }
 
 /// Makes a call for a page that has no widget's session around it.
@@ -100,7 +100,7 @@ pub async fn call<T: DeserializeOwned>(shell: Shell, company: Option<CompanyId>,
 /// As [`call`].
 pub async fn plain<T: DeserializeOwned>(company: CompanyId, call: Call) -> Result<T, Failure> {
     let text = once(Some(company), &call).await?;
-    serde_json::from_str(if text.is_empty() { "null" } else { &text }).map_err(|_| Failure::Network)
+    json::read(if text.is_empty() { "null" } else { &text }).map_err(|_| Failure::Network)
 }
 
 async fn text(shell: Shell, company: Option<CompanyId>, call: Call) -> Result<String, Failure> {
@@ -211,5 +211,5 @@ async fn attempt(company: Option<CompanyId>, call: &Call) -> Result<Result<Strin
         return Ok(Ok(text));
     }
     // A proxy's error page is no answer of ours.
-    Ok(Err(serde_json::from_str::<Problem>(&text).map_or(Failure::Network, Failure::Problem)))
+    Ok(Err(json::read::<Problem>(&text).map_or(Failure::Network, Failure::Problem)))
 }

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use postil::{
     domain::RecordKey,
     feed::Failure,
-    wire::{EmbedSession, Me},
+    wire::{EmbedSession, Me, json},
 };
 use serde::Deserialize;
 use wasm_bindgen::{JsCast, JsValue};
@@ -26,11 +26,11 @@ async fn wait(name: &str, arguments: &[JsValue]) -> Result<Option<EmbedSession>,
     let promise: Promise = call(name, arguments).and_then(|value| value.dyn_into().ok()).ok_or(Failure::Network)?;
     match JsFuture::from(promise).await {
         Ok(known) => match known.as_string() {
-            Some(text) => serde_json::from_str(&text).map(Some).map_err(|_| Failure::Network),
+            Some(text) => json::read(&text).map(Some).map_err(|_| Failure::Network),
             None => Ok(None),
         },
         Err(problem) => {
-            let problem = problem.as_string().and_then(|text| serde_json::from_str(&text).ok());
+            let problem = problem.as_string().and_then(|text| json::read(&text).ok());
             Err(problem.map_or(Failure::Network, Failure::Problem))
         }
     }
@@ -75,12 +75,12 @@ pub fn navigate(record: &RecordKey, url: Option<&str>) {
     call("navigate", &[record.kind.as_str().into(), record.id.as_str().into(), url]);
 }
 
+/// What the host wants, whichever verb it is: a type that is told apart by a field is read twice, and costs as much code.
 #[derive(Deserialize)]
-#[serde(tag = "verb", rename_all = "lowercase")]
-enum Verb {
-    Open { focus: bool },
-    Close,
-    Context { record: Option<RecordKey> },
+struct Wish {
+    verb: String,
+    focus: Option<bool>,
+    record: Option<RecordKey>,
 }
 
 /// Listens to what the host wants, for the life of the page.
@@ -88,8 +88,9 @@ pub fn listen(shell: Shell) {
     let Some(window) = dom::window() else { return };
     dom::listen(&window, "postil-host", move |event| {
         let text = event.dyn_ref::<web_sys::CustomEvent>().and_then(|event| event.detail().as_string());
-        match text.and_then(|text| serde_json::from_str::<Verb>(&text).ok()) {
-            Some(Verb::Open { focus }) => {
+        let Some(wish) = text.and_then(|text| json::read::<Wish>(&text).ok()) else { return };
+        match (wish.verb.as_str(), wish.focus) {
+            ("open", Some(focus)) => {
                 shell.look_up();
                 // A widget that is restored leaves the keyboard where it is: in a form of the host, perhaps.
                 if focus {
@@ -97,9 +98,9 @@ pub fn listen(shell: Shell) {
                     dom::focus_soon(".panel textarea, .panel .row, .panel button");
                 }
             }
-            Some(Verb::Close) => shell.look_up(),
-            Some(Verb::Context { record }) => shell.record.set(record),
-            None => {}
+            ("close", _) => shell.look_up(),
+            ("context", _) => shell.record.set(wish.record),
+            _ => {}
         }
     });
 }

@@ -10,7 +10,7 @@ use postil::{
     feed::{Connection, Input, SocketEvent},
     ids::{ConnectionId, ConversationId, UserId},
     limits,
-    wire::{ClientFrame, CloseCode, Heartbeat, HeartbeatAck, PresenceList, RealtimeTicket, ServerFrame},
+    wire::{ClientFrame, CloseCode, Heartbeat, HeartbeatAck, PresenceList, RealtimeTicket, ServerFrame, json},
 };
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{CloseEvent, MessageEvent, WebSocket};
@@ -225,8 +225,7 @@ impl Link {
             let Some(link) = link.upgrade() else { return };
             link.unanswered.set(0);
             // A frame that a later server invented is none of ours.
-            let Some(frame) = event.data().as_string().and_then(|text| serde_json::from_str::<ServerFrame>(&text).ok())
-            else {
+            let Some(frame) = event.data().as_string().and_then(|text| json::read::<ServerFrame>(&text).ok()) else {
                 return;
             };
             let welcome = matches!(frame, ServerFrame::Welcome { .. });

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use postil::{
     ids::{CompanyId, UserId},
-    wire::Me,
+    wire::{Me, json},
 };
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
@@ -57,7 +57,7 @@ pub fn follow(viewer: UserId, company: CompanyId, left: impl Fn() + 'static) {
 
 fn hear(mut heard: impl FnMut(Switched) + 'static) {
     let heard = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-        if let Some(news) = event.data().as_string().and_then(|text| serde_json::from_str::<Switched>(&text).ok()) {
+        if let Some(news) = event.data().as_string().and_then(|text| json::read::<Switched>(&text).ok()) {
             heard(news);
         }
     });

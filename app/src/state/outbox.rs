@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use postil::{
     feed::{Feed, Input, Unsent},
     ids::ConversationId,
+    wire::json,
 };
 
 use super::Scope;
@@ -35,7 +36,7 @@ pub fn store(scope: Scope) {
 
 /// What any tab of this person has left unsent in this company, in the order of writing.
 fn stored(scope: Scope) -> Vec<Unsent> {
-    let read = |key: String| serde_json::from_str(&storage::get(&key)?).ok();
+    let read = |key: String| json::read(&storage::get(&key)?).ok();
     in_order(storage::keys(&place(scope, "")).into_iter().filter_map(read).collect())
 }
 
