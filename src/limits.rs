@@ -211,6 +211,10 @@ pub const RATE_BUCKETS_MAX: usize = 50_000;
 
 /// Signals waiting for the hub, or for its subscriber connection; more are dropped and the log is read instead.
 pub const BUS_INBOX_SIGNALS: usize = 8_192;
+/// Receipts kept in process while Redis is away, some 100 bytes each: eighty sends a second for as long as each lasts.
+pub const RATE_RECEIPTS_MAX: usize = 50_000;
+/// Shortest time between two looks through the buckets in process for those that are empty again, in milliseconds.
+pub const RATE_SWEEP_MS: u64 = 1_000;
 /// Signals waiting to be sent to Redis.
 pub const BUS_OUTBOX_SIGNALS: usize = 8_192;
 /// Longest wait for one answer of Redis, in milliseconds.

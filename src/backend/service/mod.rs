@@ -24,6 +24,7 @@ mod spam;
 
 use std::sync::Arc;
 
+use self::error::Barred;
 pub use self::{
     audit::Later,
     conversation::Begun,
@@ -199,6 +200,14 @@ impl Services {
             credentials.toll.is_about(conversation.id);
         }
         Ok((opened.caller.part_of(&credentials.toll), opened.facts))
+    }
+
+    /// The refusal of what is new and barred.
+    async fn barred(&self, caller: &Caller, barred: Barred) -> ServiceError {
+        match barred {
+            Barred::Forbidden(action, target) => self.forbidden(caller, action, target).await,
+            Barred::Said(error) => error,
+        }
     }
 
     /// Tells the world what was committed. Never fails: the log is the truth, and every node reads its tail.

@@ -69,7 +69,7 @@ impl Services {
             None => return Err(wrong()),
         };
         let company = self.store().company_list(user).await?.first().map(|company| company.id).ok_or_else(wrong)?;
-        self.bus().give_back(&attempt.suspicion).await;
+        self.bus().give_back(&attempt.suspicion, None).await;
         self.bus().grow_familiar(&attempt.place).await;
         let expires_at = self.now().plus_s(seconds(limits::SESSION_IDLE_S));
         let (token, session) =
