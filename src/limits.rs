@@ -161,12 +161,15 @@ pub const SIGN_IN_ADDRESS_PER_MINUTE: u32 = 3 * SIGN_IN_PER_MINUTE;
 /// Failed sign-ins from one neighbourhood of addresses (/24, /48), to whatever accounts, at once and per minute: three addresses
 /// as busy as they can be. Lists of stolen passwords are tried from a rack, one try an account.
 pub const SIGN_IN_NEIGHBOURHOOD_PER_MINUTE: u32 = 90;
-/// Failed sign-ins to one account from all neighbourhoods together that it was never signed in from, at once.
+/// Failed sign-ins to one account from all neighbourhoods together that it was never signed in from, at once; and from each that it
+/// was signed in from.
 pub const SIGN_IN_ELSEWHERE_BURST: u32 = 20;
 /// Likewise per minute: 3 000 guesses a day are far from any password of [`PASSWORD_CHARS_MIN`] characters.
 pub const SIGN_IN_ELSEWHERE_PER_MINUTE: u32 = 2;
 /// How long a neighbourhood stays familiar that an account was signed in from, in seconds: ninety days.
 pub const FAMILIAR_S: u64 = 90 * 24 * 3600;
+/// Passwords that wait to be worked on, two at a time: two or three seconds' worth. More are told to come again.
+pub const PASSWORDS_WAITING_MAX: usize = 100;
 /// Embed tokens exchanged from one network address in a minute: a whole office behind one address loads a page every
 /// ten people and second; the tokens are signed, so this only guards the database.
 pub const EMBED_PER_MINUTE: u32 = 600;
