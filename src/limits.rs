@@ -211,13 +211,13 @@ pub const LIMIT_FACTOR_MAX: u32 = 1_000;
 pub const RECEIPT_S: u64 = 600;
 /// Rate buckets kept in process while Redis is away: some 100 bytes each.
 pub const RATE_BUCKETS_MAX: usize = 50_000;
-
-/// Signals waiting for the hub, or for its subscriber connection; more are dropped and the log is read instead.
-pub const BUS_INBOX_SIGNALS: usize = 8_192;
 /// Receipts kept in process while Redis is away, some 100 bytes each: eighty sends a second for as long as each lasts.
 pub const RATE_RECEIPTS_MAX: usize = 50_000;
 /// Shortest time between two looks through the buckets in process for those that are empty again, in milliseconds.
 pub const RATE_SWEEP_MS: u64 = 1_000;
+
+/// Signals waiting for the hub, or for its subscriber connection; more are dropped and the log is read instead.
+pub const BUS_INBOX_SIGNALS: usize = 8_192;
 /// Signals waiting to be sent to Redis.
 pub const BUS_OUTBOX_SIGNALS: usize = 8_192;
 /// Longest wait for one answer of Redis, in milliseconds.
@@ -318,7 +318,8 @@ pub const NEWCOMER_HOURS_MAX: u32 = 720;
 /// Longest pause of slow mode, in seconds: six hours.
 pub const SLOW_MODE_S_MAX: u32 = 21_600;
 
-/// Refusals (of a person, kind and minute) that wait in a node to be written; more are counted together.
+/// Refusals (of a person, kind and minute) that wait in a node to be written; companies have equal shares, and what is more is counted
+/// together.
 pub const REFUSALS_WAITING_MAX: usize = 5_000;
 /// Rows that one node writes for one company and minute; what is beyond them is counted in one row for each kind.
 pub const REFUSALS_PER_MINUTE_MAX: usize = 200;

@@ -247,7 +247,7 @@ fn refusals_leave_a_trail_that_administrators_read_and_nobody_floods() {
         assert_eq!(count(&slowed), 7, "{all:#?}");
         assert!(slowed.len() <= 2, "a row for each minute: {slowed:#?}");
         assert_eq!(slowed[0]["userId"], user_id(scene.anna.id));
-        assert_eq!(slowed[0]["conversationId"], conversation_id(scene.group));
+        assert_eq!(slowed[0]["conversationId"], Value::Null, "Olga is not in the group");
         assert_eq!(slowed[0]["operation"], "send_message");
         assert!(slowed[0]["address"].as_str().unwrap().starts_with("adr_"));
         assert_eq!(count(&of(&all, "not_found")), 1);
@@ -518,5 +518,87 @@ fn what_a_group_is_called_is_judged_and_counted_like_a_message() {
             ben.asks(&open(&n.to_string())).await.good();
         }
         refused_for_now(&ben.asks(&open("One more")).await, "a newcomer", Code::NewcomerLimit);
+    });
+}
+
+#[test]
+fn the_trail_names_no_conversation_that_its_reader_may_not_see() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let (olga, anna) = (server.admits(&scene.olga).await, server.admits(&scene.anna).await);
+        olga.asks(&set(&json!({ "version": 0, "linksPerMessage": 0, "mentionsPerMessage": 0 }))).await.good();
+        let mention = format!("[@Somebody](postil:user/{})", user_id(scene.ben.id));
+        anna.asks(&send(scene.direct, "https://a.example")).await.refused("between two", Code::TooManyLinks);
+        anna.asks(&send(scene.invoice_talk, &mention)).await.refused("about the invoice", Code::TooManyMentions);
+        let items = trail(&olga, "").await;
+        let of =
+            |kind: &str| items.iter().find(|item| item["kind"] == kind).expect("it is told")["conversationId"].clone();
+        assert_eq!(of("too_many_links"), Value::Null, "{items:#?}");
+        assert_eq!(of("too_many_mentions"), conversation_id(scene.invoice_talk), "{items:#?}");
+    });
+}
+
+#[test]
+fn the_muted_the_refused_words_and_floods_on_sockets_are_in_the_trail() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let (olga, anna, ben, mara) = (
+            server.admits(&scene.olga).await,
+            server.admits(&scene.anna).await,
+            server.admits(&scene.ben).await,
+            server.admits(&scene.mara).await,
+        );
+        let entries = json!([{ "words": "darn", "action": "refuse" }]);
+        let words = Ask::new(Method::PUT, "/admin/words").json(&json!({ "baseVersion": 0, "entries": entries }));
+        mara.asks(&words).await.good();
+        ben.asks(&send(scene.group, "darn")).await.refused("a word", Code::WordRefused);
+        let mute = format!(
+            "INSERT INTO mutes (company_id, id, user_id, muted_until, created_at) VALUES ('{}', gen_random_uuid(), '{}', now() + interval '1 day', now())",
+            scene.nordwind.id, scene.anna.id
+        );
+        scene.nordwind.arranges(&mute).await;
+        anna.asks(&send(scene.group, "Hm")).await.refused("muted", Code::Muted);
+        let mut socket = ben.listens().await;
+        for n in 0..=4 * limits::SOCKET_FRAMES_BURST {
+            socket.says(&json!({ "type": "activity", "active": n % 2 == 0 })).await;
+        }
+        assert_eq!(socket.closes().await, 4429);
+        let items = eventually("all is told", async || {
+            let items = trail(&olga, "").await;
+            items.iter().any(|item| item["kind"] == "frame_flood").then_some(items)
+        })
+        .await;
+        let who = |kind: &str| items.iter().find(|item| item["kind"] == kind).expect("it is told")["userId"].clone();
+        assert_eq!(who("muted"), user_id(scene.anna.id));
+        assert_eq!(who("word_refused"), user_id(scene.ben.id));
+        assert_eq!(who("frame_flood"), user_id(scene.ben.id));
+    });
+}
+
+#[test]
+fn a_look_at_the_trail_writes_ones_own_companys_and_needs_no_writing() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let (olga, anna, sven) =
+            (server.admits(&scene.olga).await, server.admits(&scene.anna).await, server.admits(&scene.sven).await);
+        let nothing = || format!("/messages/msg_{}", fresh_id().simple());
+        anna.gets(nothing()).await.refused("nothing there", Code::NotFound);
+        sven.gets(nothing()).await.refused("nor there", Code::NotFound);
+        assert_eq!(trail(&olga, "").await.len(), 1);
+        let written: i64 = scene.south.value("SELECT count(*) FROM refusals").await;
+        assert_eq!(written, 0, "another company's wait for their own");
+        // What can't be written is no reason to show nothing, and is written later, once.
+        scene.nordwind.arranges("REVOKE INSERT ON refusals FROM postil_worker").await;
+        anna.asks(&Ask::new(Method::DELETE, nothing())).await.refused("nothing there", Code::NotFound);
+        for _ in 0..3 {
+            let items = trail(&olga, "").await;
+            assert_eq!(items.iter().map(|item| item["count"].as_i64().unwrap()).sum::<i64>(), 1, "{items:#?}");
+        }
+        scene.nordwind.arranges("GRANT INSERT ON refusals TO postil_worker").await;
+        let items = trail(&olga, "").await;
+        assert_eq!(items.iter().map(|item| item["count"].as_i64().unwrap()).sum::<i64>(), 2, "{items:#?}");
     });
 }
