@@ -165,12 +165,15 @@ pub const SIGN_IN_ADDRESS_PER_MINUTE: u32 = 3 * SIGN_IN_PER_MINUTE;
 /// Failed sign-ins from one neighbourhood of addresses (/24, /48), to whatever accounts, at once and per minute: three addresses
 /// as busy as they can be. Lists of stolen passwords are tried from a rack, one try an account.
 pub const SIGN_IN_NEIGHBOURHOOD_PER_MINUTE: u32 = 90;
-/// Failed sign-ins to one account from all neighbourhoods together that it was never signed in from, at once.
+/// Failed sign-ins to one account from all neighbourhoods together that it was never signed in from, at once; and from each that it
+/// was signed in from.
 pub const SIGN_IN_ELSEWHERE_BURST: u32 = 20;
 /// Likewise per minute: 3 000 guesses a day are far from any password of [`PASSWORD_CHARS_MIN`] characters.
 pub const SIGN_IN_ELSEWHERE_PER_MINUTE: u32 = 2;
 /// How long a neighbourhood stays familiar that an account was signed in from, in seconds: ninety days.
 pub const FAMILIAR_S: u64 = 90 * 24 * 3600;
+/// Passwords that wait to be worked on, two at a time: two or three seconds' worth. More are told to come again.
+pub const PASSWORDS_WAITING_MAX: usize = 100;
 /// Embed tokens exchanged from one network address in a minute: a whole office behind one address loads a page every
 /// ten people and second; the tokens are signed, so this only guards the database.
 pub const EMBED_PER_MINUTE: u32 = 600;
@@ -212,6 +215,10 @@ pub const LIMIT_FACTOR_MAX: u32 = 1_000;
 pub const RECEIPT_S: u64 = 600;
 /// Rate buckets kept in process while Redis is away: some 100 bytes each.
 pub const RATE_BUCKETS_MAX: usize = 50_000;
+/// Receipts kept in process while Redis is away, some 100 bytes each: eighty sends a second for as long as each lasts.
+pub const RATE_RECEIPTS_MAX: usize = 50_000;
+/// Shortest time between two looks through the buckets in process for those that are empty again, in milliseconds.
+pub const RATE_SWEEP_MS: u64 = 1_000;
 
 /// Signals waiting for the hub, or for its subscriber connection; more are dropped and the log is read instead.
 pub const BUS_INBOX_SIGNALS: usize = 8_192;
@@ -315,7 +322,8 @@ pub const NEWCOMER_HOURS_MAX: u32 = 720;
 /// Longest pause of slow mode, in seconds: six hours.
 pub const SLOW_MODE_S_MAX: u32 = 21_600;
 
-/// Refusals (of a person, kind and minute) that wait in a node to be written; more are counted together.
+/// Refusals (of a person, kind and minute) that wait in a node to be written; companies have equal shares, and what is more is counted
+/// together.
 pub const REFUSALS_WAITING_MAX: usize = 5_000;
 /// Rows that one node writes for one company and minute; what is beyond them is counted in one row for each kind.
 pub const REFUSALS_PER_MINUTE_MAX: usize = 200;

@@ -213,29 +213,36 @@ impl Document {
         cut
     }
 
-    /// How many links there are.
+    /// Where its links lead, in order: one that stands twice is two.
     #[must_use]
-    pub fn links(&self) -> usize {
-        fn inlines(all: &[Inline]) -> usize {
-            let count = |inline: &Inline| match inline {
-                Inline::Link { content, .. } => 1 + inlines(content),
-                Inline::Strong { content } | Inline::Emphasis { content } | Inline::Strike { content } => {
-                    inlines(content)
+    pub fn links(&self) -> Vec<&str> {
+        fn visit<'a>(inlines: &'a [Inline], found: &mut Vec<&'a str>) {
+            for inline in inlines {
+                match inline {
+                    Inline::Link { href, content } => {
+                        found.push(href);
+                        visit(content, found);
+                    }
+                    Inline::Strong { content } | Inline::Emphasis { content } | Inline::Strike { content } => {
+                        visit(content, found);
+                    }
+                    _ => {}
                 }
-                _ => 0,
-            };
-            all.iter().map(count).sum()
+            }
         }
-        fn blocks(all: &[Block]) -> usize {
-            let count = |block: &Block| match block {
-                Block::Paragraph { content } | Block::Heading { content } => inlines(content),
-                Block::Quote { blocks: inner } => blocks(inner),
-                Block::List { items, .. } => items.iter().map(|item| blocks(item)).sum(),
-                Block::Code { .. } | Block::Rule => 0,
-            };
-            all.iter().map(count).sum()
+        fn blocks<'a>(all: &'a [Block], found: &mut Vec<&'a str>) {
+            for block in all {
+                match block {
+                    Block::Paragraph { content } | Block::Heading { content } => visit(content, found),
+                    Block::Quote { blocks: inner } => blocks(inner, found),
+                    Block::List { items, .. } => items.iter().for_each(|item| blocks(item, found)),
+                    Block::Code { .. } | Block::Rule => {}
+                }
+            }
         }
-        blocks(&self.0)
+        let mut found = Vec::new();
+        blocks(&self.0, &mut found);
+        found
     }
 
     /// Everyone mentioned, each once, in order.

@@ -249,7 +249,8 @@ async fn accept_invitation(
     Anybody(who): Anybody,
     Body(body): Body<AcceptInvitation>,
 ) -> Result<Answer<AcceptedInvitation>, Refusal> {
-    Ok(Answer::new(app.services().accept_invitation(body, &who).await?))
+    let later = |task| drop(app.lifecycle().work().spawn(task));
+    Ok(Answer::new(app.services().accept_invitation(body, &who, later).await?))
 }
 
 async fn list_readers(

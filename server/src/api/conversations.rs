@@ -16,6 +16,20 @@ use crate::{
     state::App,
 };
 
+/// What the beginning of a conversation can be refused for, beside its form.
+const BEGIN: &[Code] = &[
+    Code::NotFound,
+    Code::Forbidden,
+    Code::DuplicateMessage,
+    Code::TooManyLinks,
+    Code::LinkFlood,
+    Code::TooManyMentions,
+    Code::MentionFlood,
+    Code::NewcomerLimit,
+    Code::Muted,
+    Code::WordRefused,
+];
+
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new(GET, "/conversations", "list_conversations", list_conversations)
@@ -25,7 +39,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(POST, "/conversations", "create_conversation", create_conversation)
             .says("conversations", "Begins a conversation with someone, with several, or about a record.")
             .weighs(Class::Write, 5)
-            .can_fail(&[Code::NotFound, Code::Forbidden, Code::Muted]),
+            .can_fail(BEGIN),
         Route::new(GET, "/conversations/{id}", "get_conversation", get_conversation)
             .says("conversations", "One conversation with its participants and what the viewer may do there."),
         Route::new(PATCH, "/conversations/{id}", "update_conversation", update_conversation)

@@ -10,7 +10,8 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The peer, or what a proxy that we trust says about its peer. Only the last entry was written by that proxy; the
 /// client can write any number before it.
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
-    if !trusted.contains(&peer) {
+    // A socket of both kinds writes an IPv4 peer as IPv6, and an operator may have, too.
+    if !trusted.iter().any(|proxy| proxy.to_canonical() == peer.to_canonical()) {
         return peer;
     }
     let last = headers.get_all(FORWARDED_FOR).iter().next_back().and_then(|value| value.to_str().ok());
@@ -39,5 +40,13 @@ mod tests {
         assert_eq!(client(proxy, &headers, &[proxy]), "198.51.100.7".parse::<IpAddr>().unwrap());
         assert_eq!(client(evil, &headers, &[proxy]), evil);
         assert_eq!(client(proxy, &HeaderMap::new(), &[proxy]), proxy);
+        let mapped: IpAddr = "::ffff:10.0.0.1".parse().unwrap();
+        for (peer, trusted) in [(mapped, proxy), (proxy, mapped), (mapped, mapped)] {
+            assert_eq!(
+                client(peer, &headers, &[trusted]),
+                "198.51.100.7".parse::<IpAddr>().unwrap(),
+                "{peer} {trusted}"
+            );
+        }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! The use case pays as soon as it knows whose request it is, in one step with person, company and address
 //! (`Services::charge`). What nobody paid for until the answer is there was refused before that, or is anybody's: its address
-//! pays here, so that rubbish and guessed tokens are not free.
+//! pays here, so that rubbish and guessed tokens are not free, nor pages for strangers, nor what nobody waits for. Files are free.
 
 use std::{collections::HashMap, net::IpAddr, sync::LazyLock};
 
@@ -18,7 +18,7 @@ use postil::backend::{
     toll::Toll,
 };
 
-use super::{Refusal, address, table};
+use super::{Refusal, address, pages, table};
 use crate::state::App;
 
 /// What there is, and in which time.
@@ -42,8 +42,23 @@ fn toll(method: &Method, path: Option<&str>, address: IpAddr) -> Toll {
     let method = if method == Method::HEAD { Method::GET } else { method.clone() };
     let known = path.and_then(|path| WEIGHTS.get(&(method, path)).copied());
     // Pages read through the same use cases as the API.
-    let (class, units, operation) = known.unwrap_or((Class::Read, 1, "page"));
+    let page = if path.is_some_and(|path| path.starts_with("/admin")) { Class::Admin } else { Class::Read };
+    let (class, units, operation) = known.unwrap_or((page, 1, "page"));
     Toll::new(class, units, operation, Some(address))
+}
+
+/// A request whose answer is not there yet. Whoever hangs up before it is pays all the same.
+struct Unanswered(Option<(App, Toll)>);
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        let Some((app, toll)) = self.0.take().filter(|(_, toll)| toll.told().is_none()) else { return };
+        let work = app.lifecycle().work().clone();
+        drop(work.spawn(async move {
+            // Nobody is there to be told that it was too much.
+            drop(app.services().charge_address(&toll).await);
+        }));
+    }
 }
 
 /// Weighs the request, and says on the answer what is left.
@@ -52,21 +67,29 @@ pub async fn meter(State(app): State<App>, mut request: Request, next: Next) -> 
     let address = address::of(&request, &app.config().web.proxies);
     let toll = toll(request.method(), path.as_deref(), address);
     let is_api = request.uri().path().starts_with("/api/");
+    let is_counted = is_api || path.as_deref().is_some_and(|path| pages::PATHS.contains(&path));
+    let changes = !request.method().is_safe();
     request.extensions_mut().insert(toll.clone());
+    let mut unanswered = Unanswered(is_counted.then(|| (app.clone(), toll.clone())));
     let mut response = next.run(request).await;
+    unanswered.0 = None;
     if let Some(refusal) = response.extensions().get::<Refusal>() {
         app.services().note_refused(&toll, refusal.code());
     }
-    if !is_api {
+    if !is_counted {
         return response;
     }
     if toll.told().is_none()
         && response.status() != StatusCode::SERVICE_UNAVAILABLE
         && let Err(error) = app.services().charge_address(&toll).await
+        // What was done is done, and must be told: who signed out would else keep a cookie of nothing, and believe that they had not.
+        && !(changes && response.status().is_success())
     {
         response = Refusal::from(error).into_response();
     }
-    write(response.headers_mut(), &toll);
+    if is_api {
+        write(response.headers_mut(), &toll);
+    }
     response
 }
 
@@ -128,6 +151,7 @@ mod tests {
         assert_eq!(weighs(Method::POST, Some("/api/v1/messages")), (Class::Send, 1, "send_message"));
         assert_eq!(weighs(Method::HEAD, Some("/api/v1/messages")).2, "list_messages");
         assert_eq!(weighs(Method::GET, Some("/messages")), (Class::Read, 1, "page"));
+        assert_eq!(weighs(Method::GET, Some("/admin/{section}")), (Class::Admin, 1, "page"));
         assert_eq!(weighs(Method::GET, None), (Class::Read, 1, "page"));
     }
 }

@@ -37,15 +37,12 @@ use super::{
 };
 use crate::{config::Origin, state::App, ws::place::Place};
 
+/// What is rendered for each request, and so is counted as one.
+pub(super) const PATHS: [&str; 7] =
+    ["/sign-in", "/messages", "/messages/{conversation}", "/widget", "/admin", "/admin/{section}", "/invitation"];
+
 pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/sign-in", get(page))
-        .route("/messages", get(page))
-        .route("/messages/{conversation}", get(page))
-        .route("/widget", get(page))
-        .route("/admin", get(page))
-        .route("/admin/{section}", get(page))
-        .route("/invitation", get(page))
+    PATHS.iter().fold(Router::new(), |router, path| router.route(path, get(page)))
 }
 
 async fn page(State(app): State<App>, request: Request) -> Result<Response, Refusal> {

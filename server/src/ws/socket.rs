@@ -5,7 +5,7 @@ use axum::extract::ws::Utf8Bytes;
 use postil::{
     ids::{ConnectionId, CorrelationId},
     limits,
-    wire::{CloseCode, Problem, ServerFrame},
+    wire::{CloseCode, Code, Problem, ServerFrame},
 };
 use tokio::{
     sync::oneshot,
@@ -60,14 +60,14 @@ impl From<Refusal> for End {
     }
 }
 
-/// Serves `guest` on `transport` until either side ends it.
+/// Serves `guest` on `transport` until either side ends it. As what it was refused, if it was: for the trail of refusals.
 pub(super) async fn serve<T: Transport>(
     hub: Hub,
     mut transport: T,
     guest: Guest,
     connection: ConnectionId,
     correlation: CorrelationId,
-) {
+) -> Option<Code> {
     let (company, user) = (guest.company, guest.member.subject.user);
     let begin = Instant::now();
     // Boxed: what the beginning needs is given back before the long idle life.
@@ -82,8 +82,14 @@ pub(super) async fn serve<T: Transport>(
     };
     let life_s = begin.elapsed().as_secs();
     tracing::debug!(%company, %user, %connection, correlation = %correlation, ?code, life_s, "socket {connection} ended");
+    let refused = match &end {
+        End::Refused(refusal) => Some(refusal.code),
+        End::Said(ending) if ending.code == CloseCode::TooMany => Some(Code::RateLimited),
+        End::Gone | End::Said(_) => None,
+    };
     // Whoever does not take the farewell in time is cut.
     drop(time::timeout(GOODBYE, Box::pin(farewell(transport, end, correlation))).await);
+    refused
 }
 
 async fn farewell<T: Transport>(mut transport: T, end: End, correlation: CorrelationId) -> Result<(), Gone> {
@@ -221,7 +227,7 @@ async fn alive<T: Transport>(
                     Incoming::Gone => return Err(End::Gone),
                     Incoming::TooLarge => return Err(Refusal::TOO_LARGE.into()),
                     Incoming::Binary => {
-                        return Err(Refusal::new(postil::wire::Code::MalformedFrame, CloseCode::Protocol).into());
+                        return Err(Refusal::new(Code::MalformedFrame, CloseCode::Protocol).into());
                     }
                 }
             }

@@ -149,7 +149,11 @@ pub async fn realtime(
         .max_frame_size(2 * limits::FRAME_IN_BYTES_MAX)
         .protocols([PROTOCOL])
         .on_upgrade(move |websocket| {
-            work.track_future(socket::serve(realtime.hub, websocket, guest, connection, correlation))
+            work.track_future(async move {
+                if let Some(code) = socket::serve(realtime.hub, websocket, guest, connection, correlation).await {
+                    app.services().note_refused(&toll, code);
+                }
+            })
         });
     Ok(response.into_response())
 }

@@ -120,6 +120,8 @@ pub enum Bucket {
     SignInNeighbourhood,
     /// Failed sign-ins to one account from neighbourhoods that it was never signed in from.
     SignInElsewhere,
+    /// Failed sign-ins to one account from one neighbourhood that it was signed in from.
+    SignInFamiliar,
     /// Refusals of one person that the audit log is told of.
     Refusal,
     /// Copies of one text by one person.
@@ -145,6 +147,7 @@ impl Bucket {
             Self::SignInAccount => ("sign-in", "account"),
             Self::SignInNeighbourhood => ("sign-in", "neighbourhood"),
             Self::SignInElsewhere => ("sign-in", "elsewhere"),
+            Self::SignInFamiliar => ("sign-in", "familiar"),
             Self::Refusal => ("refusal", "person"),
             Self::Duplicate => ("duplicate", "person"),
             Self::Links => ("links", "person"),
@@ -161,6 +164,8 @@ impl Bucket {
             Self::Person(class) | Self::Address(class @ (Class::SignIn | Class::Public)) => class.name().to_owned(),
             Self::Company(class) => format!("{}-company", class.name()),
             Self::Address(class) => format!("{}-address", class.name()),
+            // One name for both: which of them it was tells where an account is at home.
+            Self::SignInElsewhere | Self::SignInFamiliar => "sign-in-guesses".to_owned(),
             other => {
                 let (what, whose) = other.key();
                 format!("{what}-{whose}")
@@ -182,7 +187,7 @@ impl Bucket {
                 let rate = limits::SIGN_IN_NEIGHBOURHOOD_PER_MINUTE;
                 Quota::per_minute(rate, rate).times(factor)
             }
-            Self::SignInElsewhere => {
+            Self::SignInElsewhere | Self::SignInFamiliar => {
                 Quota::per_minute(limits::SIGN_IN_ELSEWHERE_BURST, limits::SIGN_IN_ELSEWHERE_PER_MINUTE)
             }
             Self::Refusal => Quota::per_minute(limits::AUDIT_REFUSALS_PER_MINUTE, limits::AUDIT_REFUSALS_PER_MINUTE),
@@ -199,14 +204,25 @@ impl Bucket {
     /// much is being said where they may not listen; of what strangers share, who else tries, and which places an account knows.
     #[must_use]
     pub const fn is_told(self) -> bool {
-        !matches!(self, Self::Company(_) | Self::SignInNeighbourhood | Self::SignInElsewhere)
+        !matches!(
+            self,
+            Self::Company(_)
+                | Self::Address(Class::SignIn)
+                | Self::SignInNeighbourhood
+                | Self::SignInElsewhere
+                | Self::SignInFamiliar
+        )
     }
 
     /// A sign-in that can't be counted is a free guess at a password.
     pub(super) const fn fails_closed(self) -> bool {
         matches!(
             self,
-            Self::Address(Class::SignIn) | Self::SignInAccount | Self::SignInNeighbourhood | Self::SignInElsewhere
+            Self::Address(Class::SignIn)
+                | Self::SignInAccount
+                | Self::SignInNeighbourhood
+                | Self::SignInElsewhere
+                | Self::SignInFamiliar
         )
     }
 }
@@ -242,6 +258,7 @@ mod tests {
             Bucket::SignInAccount,
             Bucket::SignInNeighbourhood,
             Bucket::SignInElsewhere,
+            Bucket::SignInFamiliar,
             Bucket::Refusal,
             Bucket::Duplicate,
             Bucket::Links,

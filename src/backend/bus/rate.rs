@@ -2,7 +2,7 @@
 //! Redis is away, except where a flood could guess passwords. What is limited is in [`super::quota`].
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{LazyLock, Mutex, PoisonError},
     time::Duration,
 };
@@ -25,7 +25,10 @@ static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("
 pub(super) type Whom = [u8; 16];
 
 pub(super) fn digest(whom: &str) -> Whom {
-    let digest = sha256(whom.as_bytes());
+    first_half(&sha256(whom.as_bytes()))
+}
+
+fn first_half(digest: &[u8; 32]) -> Whom {
     digest[..16].try_into().expect("sixteen of thirty-two bytes")
 }
 
@@ -99,10 +102,17 @@ impl Rate {
 pub struct Receipt(Whom);
 
 impl Receipt {
-    /// For what these bytes name.
+    /// For what these parts name together: what is done, whose it is, what tells it from others. Each goes in with its length,
+    /// so that no part can pass for the end of the one before it: what clients choose (keys, texts) would else name what they
+    /// paid for anew.
     #[must_use]
-    pub fn of(what: &str) -> Self {
-        Self(digest(what))
+    pub fn of(parts: &[&[u8]]) -> Self {
+        let mut name = Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum());
+        for part in parts {
+            name.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            name.extend_from_slice(part);
+        }
+        Self(first_half(&sha256(&name)))
     }
 }
 
@@ -143,16 +153,24 @@ impl Bus {
         }
     }
 
-    /// Gives back what a draw took. What Redis forgets meanwhile is given back already.
-    pub async fn give_back(&self, draws: &[Draw]) {
-        let Ok(mut commands) = self.commands() else { return };
-        let mut call = GIVE_BACK.prepare_invoke();
-        for draw in draws {
-            call.key(Key::Rate(draw.bucket.key(), draw.whom).name(&self.0.prefix)).arg(draw.worth_us());
+    /// Gives back what draws took, and with it the receipt for them. What Redis forgets meanwhile is given back already.
+    pub async fn give_back(&self, draws: &[Draw], receipt: Option<Receipt>) {
+        if let Ok(mut commands) = self.commands() {
+            let mut call = GIVE_BACK.prepare_invoke();
+            for draw in draws {
+                call.key(Key::Rate(draw.bucket.key(), draw.whom).name(&self.0.prefix)).arg(draw.worth_us());
+            }
+            if let Some(Receipt(what)) = receipt {
+                call.key(Key::Receipt(what).name(&self.0.prefix));
+            }
+            match call.invoke_async::<u64>(&mut commands).await {
+                Ok(_) => return,
+                Err(error) => {
+                    failed(&error);
+                }
+            }
         }
-        if let Err(error) = call.invoke_async::<u64>(&mut commands).await {
-            failed(&error);
-        }
+        self.0.fallback.give_back(draws, receipt);
     }
 
     /// Remembers that `whom` was here, for [`limits::FAMILIAR_S`].
@@ -195,41 +213,90 @@ pub(super) fn read(draws: &[Draw], answer: &[u64]) -> Rate {
 #[derive(Debug)]
 pub(super) struct Fallback {
     start: Instant,
-    full_us: Mutex<HashMap<Cell, u64>>,
+    kept: Mutex<Kept>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Cell {
-    Bucket(Bucket, Whom),
-    Receipt(Whom),
+#[derive(Debug, Default)]
+struct Kept {
+    full_us: HashMap<(Bucket, Whom), u64>,
+    /// When buckets that are empty again are looked for next.
+    sweep_at: u64,
+    receipts: Receipts,
+}
+
+/// Receipts in a place of their own: they last longer than most buckets, and would else leave them no room. Where there are too
+/// many the oldest is forgotten, and a retry pays again.
+#[derive(Debug, Default)]
+struct Receipts {
+    until: HashMap<Whom, u64>,
+    /// All last equally long: the first here end first. One that was given back is still here, and no more in `until`.
+    order: VecDeque<(u64, Whom)>,
+}
+
+impl Receipts {
+    fn has(&self, what: Whom, now: u64) -> bool {
+        self.until.get(&what).is_some_and(|until| *until > now)
+    }
+
+    fn add(&mut self, what: Whom, now: u64) {
+        while let Some(&(until, old)) = self.order.front()
+            && (until <= now || self.order.len() >= limits::RATE_RECEIPTS_MAX)
+        {
+            self.order.pop_front();
+            if self.until.get(&old) == Some(&until) {
+                self.until.remove(&old);
+            }
+        }
+        let until = now + limits::RECEIPT_S * 1_000_000;
+        self.until.insert(what, until);
+        self.order.push_back((until, what));
+    }
 }
 
 impl Default for Fallback {
     fn default() -> Self {
-        Self { start: Instant::now(), full_us: Mutex::default() }
+        Self { start: Instant::now(), kept: Mutex::default() }
     }
 }
 
 impl Fallback {
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
     fn take(&self, draws: &[Draw], receipt: Option<Receipt>) -> Rate {
-        self.take_at(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX), draws, receipt)
+        self.take_at(self.now(), draws, receipt)
+    }
+
+    fn give_back(&self, draws: &[Draw], receipt: Option<Receipt>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        for draw in draws {
+            if let Some(full) = kept.full_us.get_mut(&(draw.bucket, draw.whom)) {
+                *full = full.saturating_sub(draw.worth_us());
+            }
+        }
+        if let Some(Receipt(what)) = receipt {
+            kept.receipts.until.remove(&what);
+        }
     }
 
     pub(super) fn take_at(&self, now: u64, draws: &[Draw], receipt: Option<Receipt>) -> Rate {
-        let mut all = self.full_us.lock().unwrap_or_else(PoisonError::into_inner);
-        let receipt = receipt.map(|Receipt(what)| Cell::Receipt(what));
-        if receipt.is_some_and(|receipt| all.get(&receipt).is_some_and(|until| *until > now)) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let Kept { full_us: all, sweep_at, receipts } = &mut *kept;
+        if receipt.is_some_and(|Receipt(what)| receipts.has(what, now)) {
             return Rate::Pass(Vec::new());
         }
-        if all.len() + draws.len() >= limits::RATE_BUCKETS_MAX {
+        let cell = |draw: &Draw| (draw.bucket, draw.whom);
+        // To look through all of them takes a millisecond in which nobody else is counted: not for each request that a flood sends.
+        if all.len() + draws.len() >= limits::RATE_BUCKETS_MAX && *sweep_at <= now {
             all.retain(|_, full| *full > now);
+            *sweep_at = now + limits::RATE_SWEEP_MS * 1_000;
         }
-        let cell = |draw: &Draw| Cell::Bucket(draw.bucket, draw.whom);
         if let Some(draw) = draws.iter().find(|draw| !all.contains_key(&cell(draw)))
             && all.len() + draws.len() >= limits::RATE_BUCKETS_MAX
         {
             // As many people at once are no people: forgetting the busy ones would lift every limit.
-            return Rate::Wait(Standing::refused(draw, 1_000_000));
+            return Rate::Wait(Standing::refused(draw, limits::RATE_SWEEP_MS * 1_000));
         }
         let mut fulls = Vec::with_capacity(draws.len());
         let mut longest: Option<(u64, &Draw)> = None;
@@ -247,8 +314,8 @@ impl Fallback {
         for (draw, full) in draws.iter().zip(&fulls) {
             all.insert(cell(draw), *full);
         }
-        if let Some(receipt) = receipt {
-            all.insert(receipt, now + limits::RECEIPT_S * 1_000_000);
+        if let Some(Receipt(what)) = receipt {
+            receipts.add(what, now);
         }
         Rate::Pass(draws.iter().zip(fulls).map(|(draw, full)| Standing::after_taking(draw, full - now)).collect())
     }
@@ -281,13 +348,16 @@ mod tests {
     fn what_is_refused_costs_nothing_and_what_was_paid_costs_once() {
         let fallback = Fallback::default();
         let few = Draw::of(Bucket::Address(Class::Send), "here", Quota::within(1, 60), 1);
-        assert!(fallback.take_at(0, &[send("anna"), few], Some(Receipt::of("first"))).passes());
+        assert!(fallback.take_at(0, &[send("anna"), few], Some(Receipt::of(&[b"first"]))).passes());
         for _ in 0..100 {
-            let Rate::Wait(standing) = fallback.take_at(0, &[send("anna"), few], Some(Receipt::of("other"))) else {
+            let Rate::Wait(standing) = fallback.take_at(0, &[send("anna"), few], Some(Receipt::of(&[b"other"]))) else {
                 panic!("the address has no more")
             };
             assert_eq!(standing.bucket, Bucket::Address(Class::Send));
-            assert_eq!(fallback.take_at(0, &[send("anna"), few], Some(Receipt::of("first"))), Rate::Pass(Vec::new()));
+            assert_eq!(
+                fallback.take_at(0, &[send("anna"), few], Some(Receipt::of(&[b"first"]))),
+                Rate::Pass(Vec::new())
+            );
         }
         let Rate::Pass(standing) = fallback.take_at(0, &[send("anna")], None) else { panic!("28 are left") };
         assert_eq!(standing[0].left, limits::SEND_BURST - 2);
@@ -300,8 +370,49 @@ mod tests {
         for n in 0..limits::RATE_BUCKETS_MAX + 10 {
             fallback.take_at(0, &[slow(n)], None);
         }
-        assert!(fallback.full_us.lock().unwrap().len() <= limits::RATE_BUCKETS_MAX);
+        assert!(fallback.kept.lock().unwrap().full_us.len() <= limits::RATE_BUCKETS_MAX);
         assert!(!fallback.take_at(1, &[slow(0)], None).passes(), "the first is still known");
-        assert!(fallback.take_at(700_000_000, &[slow(limits::RATE_BUCKETS_MAX + 5)], None).passes(), "and makes room");
+        let late = limits::RATE_BUCKETS_MAX + 5;
+        assert!(!fallback.take_at(1, &[slow(late)], None).passes(), "there is no room");
+        assert!(fallback.take_at(700_000_000, &[slow(late)], None).passes(), "and makes room");
+    }
+
+    #[test]
+    fn a_busy_node_remembers_what_was_paid_and_refuses_nobody_for_it() {
+        let fallback = Fallback::default();
+        let paid = |n: usize| Receipt::of(&[b"send", &n.to_be_bytes()]);
+        // People in so short a time that none of these buckets matters any more, one after the other.
+        let brief = |n: usize| Draw::of(Bucket::Person(Class::Send), &(n % 100).to_string(), Quota::within(1, 1), 1);
+        let count = limits::RATE_BUCKETS_MAX.max(limits::RATE_RECEIPTS_MAX) + 100;
+        let at = |n: usize| n as u64 * 10_000;
+        for n in 0..count {
+            assert!(fallback.take_at(at(n), &[brief(n)], Some(paid(n))).passes(), "send {n}");
+        }
+        let kept = fallback.kept.lock().unwrap();
+        let (until, order) = (kept.receipts.until.len(), kept.receipts.order.len());
+        assert!(until <= limits::RATE_RECEIPTS_MAX && order <= limits::RATE_RECEIPTS_MAX, "{until} {order}");
+        drop(kept);
+        let Rate::Pass(standing) = fallback.take_at(at(count), &[], Some(paid(count - 1))) else { panic!("the last") };
+        assert!(standing.is_empty());
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again_and_has_no_receipt() {
+        let fallback = Fallback::default();
+        let (slow, receipt) = (Draw::of(Bucket::SlowMode, "anna", Quota::within(1, 600), 1), Receipt::of(&[b"first"]));
+        assert!(fallback.take_at(0, &[slow], Some(receipt)).passes());
+        assert!(!fallback.take_at(0, &[slow], None).passes());
+        fallback.give_back(&[slow], Some(receipt));
+        let Rate::Pass(standing) = fallback.take_at(0, &[slow], Some(receipt)) else { panic!("it was given back") };
+        assert_eq!(standing.len(), 1, "and is paid for again");
+    }
+
+    #[test]
+    fn no_part_of_a_receipts_name_passes_for_another() {
+        let name = |parts: &[&[u8]]| Receipt::of(parts).0;
+        assert_ne!(name(&[b"a", b":text"]), name(&[b"a:", b"text"]));
+        assert_ne!(name(&[b"a", b""]), name(&[b"", b"a"]));
+        assert_ne!(name(&[b"ab"]), name(&[b"a", b"b"]));
+        assert_eq!(name(&[b"a", b"b"]), name(&[b"a", b"b"]));
     }
 }

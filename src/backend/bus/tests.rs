@@ -326,16 +326,21 @@ async fn a_refused_request_takes_from_none_of_its_buckets_and_a_receipt_pays_onc
     let bus = &node.bus;
     let few = Draw::of(Bucket::Address(Class::Send), "here", Quota::within(1, 600), 1);
     let both = [bus.draw(SEND, "anna", 1), few];
-    assert!(bus.take_all(&both, Some(Receipt::of("first"))).await.passes());
+    assert!(bus.take_all(&both, Some(Receipt::of(&[b"first"]))).await.passes());
     for _ in 0..limits::SEND_BURST {
-        let Rate::Wait(told) = bus.take_all(&both, Some(Receipt::of("other"))).await else { panic!("nothing is left") };
+        let Rate::Wait(told) = bus.take_all(&both, Some(Receipt::of(&[b"other"]))).await else {
+            panic!("nothing is left")
+        };
         assert_eq!((told.bucket, told.left), (Bucket::Address(Class::Send), 0));
-        assert_eq!(bus.take_all(&both, Some(Receipt::of("first"))).await, Rate::Pass(Vec::new()), "paid before");
+        assert_eq!(bus.take_all(&both, Some(Receipt::of(&[b"first"]))).await, Rate::Pass(Vec::new()), "paid before");
     }
     let Rate::Pass(told) = bus.take(SEND, "anna").await else { panic!("nothing was taken from her") };
     assert!(told[0].left >= limits::SEND_BURST - 2, "{told:?}");
-    bus.give_back(&[few]).await;
-    assert!(bus.take_all(&[few], None).await.passes(), "what was given back can be taken again");
+    bus.give_back(&[few], Some(Receipt::of(&[b"first"]))).await;
+    let Rate::Pass(told) = bus.take_all(&[few], Some(Receipt::of(&[b"first"]))).await else {
+        panic!("what was given back can be taken again")
+    };
+    assert_eq!(told.len(), 1, "and is paid for again");
     assert!(!bus.is_familiar("anna@here").await);
     bus.grow_familiar("anna@here").await;
     assert!(bus.is_familiar("anna@here").await && !bus.is_familiar("anna@there").await);

@@ -31,56 +31,80 @@ use crate::{
 
 const MINUTE_US: i64 = 60_000_000;
 
-type Place = (CompanyId, i64, &'static str, Uuid);
+type Place = (i64, &'static str, Uuid);
 
 /// Refusals that wait to be written.
 #[derive(Debug, Default)]
-pub(super) struct Trail(Mutex<Waiting>);
+pub(super) struct Trail(Mutex<HashMap<CompanyId, Waiting>>);
 
+/// Those of one company.
 #[derive(Debug, Default)]
 struct Waiting {
     rows: HashMap<Place, RefusalRow>,
-    /// How many rows a company's minute has here. Kept until the minute is over, so that writing does not make room.
-    minutes: HashMap<(CompanyId, i64), usize>,
+    /// How many rows a minute has here. Kept until the minute is over, so that writing does not make room.
+    minutes: HashMap<i64, usize>,
+}
+
+impl Waiting {
+    fn put(&mut self, row: RefusalRow) {
+        match self.rows.get_mut(&(row.minute.micros(), row.kind, row.subject)) {
+            Some(there) => {
+                there.count += row.count;
+                there.first_at = there.first_at.min(row.first_at);
+                if row.last_at >= there.last_at {
+                    there.last_at = row.last_at;
+                    (there.address, there.operation, there.conversation) =
+                        (row.address, row.operation, row.conversation);
+                }
+            }
+            None => {
+                self.rows.insert((row.minute.micros(), row.kind, row.subject), row);
+            }
+        }
+    }
 }
 
 impl Trail {
-    /// One more. Where the minute has no room for another person, all those are one.
+    /// One more. Where the minute has no room for another person, all those are one; likewise where the company's share of what may
+    /// wait is used up, so that one company's flood leaves the others their room.
     fn add(&self, company: CompanyId, mut row: RefusalRow) {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = all.entry(company).or_default();
         let minute = row.minute.micros();
-        let place = (company, minute, row.kind, row.subject);
-        if !waiting.rows.contains_key(&place) {
-            let full = waiting.rows.len() >= limits::REFUSALS_WAITING_MAX;
-            let rows = waiting.minutes.entry((company, minute)).or_default();
-            if full || *rows >= limits::REFUSALS_PER_MINUTE_MAX {
+        if !waiting.rows.contains_key(&(minute, row.kind, row.subject)) {
+            let share = limits::REFUSALS_WAITING_MAX / all.len();
+            let waiting = all.entry(company).or_default();
+            let rows = waiting.minutes.entry(minute).or_default();
+            if waiting.rows.len() >= share || *rows >= limits::REFUSALS_PER_MINUTE_MAX {
                 (row.subject, row.user, row.address, row.conversation) = (Uuid::nil(), None, None, None);
             } else {
                 *rows += 1;
             }
         }
-        let place = (company, minute, row.kind, row.subject);
-        match waiting.rows.get_mut(&place) {
-            Some(there) => {
-                there.count += row.count;
-                there.first_at = there.first_at.min(row.first_at);
-                there.last_at = there.last_at.max(row.last_at);
-                (there.address, there.operation, there.conversation) = (row.address, row.operation, row.conversation);
-            }
-            None => {
-                waiting.rows.insert(place, row);
-            }
+        all.entry(company).or_default().put(row);
+    }
+
+    /// Puts back what could not be written: it was counted when it came.
+    fn put_back(&self, company: CompanyId, rows: Vec<RefusalRow>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = all.entry(company).or_default();
+        for row in rows {
+            waiting.put(row);
         }
     }
 
-    fn take(&self, now: Timestamp) -> HashMap<CompanyId, Vec<RefusalRow>> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.minutes.retain(|(_, minute), _| minute + MINUTE_US > now.micros());
-        let mut companies: HashMap<_, Vec<_>> = HashMap::new();
-        for ((company, ..), row) in waiting.rows.drain() {
-            companies.entry(company).or_default().push(row);
+    /// What waits, of one company or of all.
+    fn take(&self, now: Timestamp, only: Option<CompanyId>) -> HashMap<CompanyId, Vec<RefusalRow>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = HashMap::new();
+        for (company, waiting) in &mut *all {
+            waiting.minutes.retain(|minute, _| minute + MINUTE_US > now.micros());
+            if only.is_none_or(|only| only == *company) && !waiting.rows.is_empty() {
+                taken.insert(*company, waiting.rows.drain().map(|(_, row)| row).collect());
+            }
         }
-        companies
+        all.retain(|_, waiting| !waiting.rows.is_empty() || !waiting.minutes.is_empty());
+        taken
     }
 }
 
@@ -107,6 +131,9 @@ impl Services {
                 | Code::MentionFlood
                 | Code::NewcomerLimit
                 | Code::SlowMode
+                | Code::Muted
+                | Code::WordRefused
+                | Code::FrameFlood
                 | Code::Forbidden
                 | Code::BeyondOwnRights
                 | Code::NotFound
@@ -153,14 +180,16 @@ impl Services {
     /// # Errors
     /// When the database fails.
     pub async fn write_refusals(&self) -> Result<(), StoreError> {
+        self.write_refusals_of(None).await
+    }
+
+    async fn write_refusals_of(&self, only: Option<CompanyId>) -> Result<(), StoreError> {
         let mut failure = None;
-        for (company, mut rows) in self.inner.trail.take(self.now()) {
+        for (company, mut rows) in self.inner.trail.take(self.now(), only) {
             // One order for all who write: two nodes that write the same rows do not wait for each other in a circle.
             rows.sort_unstable_by_key(|row| (row.minute, row.kind, row.subject));
             if let Err(error) = self.store().refusals_put(company, &rows).await {
-                for row in rows {
-                    self.inner.trail.add(company, row);
-                }
+                self.inner.trail.put_back(company, rows);
                 failure = Some(error);
             }
         }
@@ -184,8 +213,10 @@ impl Services {
         }
         let (caller, permit) = self.open_admin(credentials, Action::AdminMembers).await?;
         let before: Option<RefusalPlace> = self.page_position("abuse", caller.company(), query.cursor.as_deref())?;
-        // Whoever looks sees what this node knows up to now.
-        self.write_refusals().await?;
+        // Whoever looks sees what this node knows up to now of their company; what can't be written now, later.
+        if let Err(error) = self.write_refusals_of(Some(caller.company())).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, company = %caller.company(), "refusals wait on");
+        }
         let wanted = RefusalQuery {
             kind: query.kind.as_deref(),
             user: query.user_id,
@@ -332,12 +363,60 @@ mod tests {
             trail.add(company, row(n));
             trail.add(company, row(0));
         }
-        let rows = trail.take(at).remove(&company).unwrap();
+        let rows = trail.take(at, None).remove(&company).unwrap();
         assert_eq!(rows.len(), limits::REFUSALS_PER_MINUTE_MAX + 1);
         let count = |n: u128| rows.iter().find(|row| row.subject == Uuid::from_u128(n)).map(|row| row.count);
         assert_eq!((count(0), count(1), count(2)), (Some(50), Some(251), Some(1)));
         // What was written made no room for more persons in this minute.
         trail.add(company, row(9_999));
-        assert_eq!(trail.take(at).remove(&company).unwrap()[0].subject, Uuid::nil());
+        assert_eq!(trail.take(at, None).remove(&company).unwrap()[0].subject, Uuid::nil());
+    }
+
+    fn refused(minute: i64, subject: u128) -> RefusalRow {
+        let at = Timestamp::from_micros(minute * MINUTE_US);
+        RefusalRow {
+            minute: at,
+            kind: "rate_limited",
+            subject: Uuid::from_u128(subject),
+            user: None,
+            address: None,
+            operation: "get_me",
+            conversation: None,
+            count: 1,
+            first_at: at,
+            last_at: at,
+        }
+    }
+
+    #[test]
+    fn one_companys_flood_leaves_the_others_their_room() {
+        let (trail, loud, quiet) =
+            (Trail::default(), CompanyId::from_uuid(Uuid::from_u128(1)), CompanyId::from_uuid(Uuid::from_u128(2)));
+        for minute in 0..100 {
+            for subject in 1..=limits::REFUSALS_PER_MINUTE_MAX as u128 {
+                trail.add(loud, refused(minute, subject));
+            }
+        }
+        trail.add(quiet, refused(100, 7));
+        let taken = trail.take(Timestamp::from_micros(0), None);
+        assert!(taken[&loud].len() <= limits::REFUSALS_WAITING_MAX + 100, "{}", taken[&loud].len());
+        assert_eq!(taken[&quiet][0].subject, Uuid::from_u128(7));
+    }
+
+    #[test]
+    fn what_is_put_back_is_counted_once_and_stays_what_it_was() {
+        let (trail, company) = (Trail::default(), CompanyId::from_uuid(Uuid::from_u128(1)));
+        for subject in 1..=limits::REFUSALS_PER_MINUTE_MAX as u128 {
+            trail.add(company, refused(0, subject));
+        }
+        for _ in 0..3 {
+            let rows = trail.take(Timestamp::from_micros(0), Some(company)).remove(&company).unwrap();
+            assert_eq!(rows.len(), limits::REFUSALS_PER_MINUTE_MAX);
+            assert!(rows.iter().all(|row| row.count == 1 && !row.subject.is_nil()), "each as it was");
+            trail.put_back(company, rows);
+        }
+        let other = CompanyId::from_uuid(Uuid::from_u128(2));
+        assert!(trail.take(Timestamp::from_micros(0), Some(other)).is_empty());
+        assert_eq!(trail.take(Timestamp::from_micros(0), Some(company)).len(), 1, "another's look leaves it there");
     }
 }

@@ -85,10 +85,12 @@ impl Services {
         })
     }
 
-    /// Notes for the companies of `account`, if there is such, that somebody tries too fast; some times a minute, because each costs
-    /// a look-up.
+    /// Notes for the companies of `account`, if there is such, that somebody tries too fast; some times a minute for an account and for an
+    /// address, because each costs a look-up and who names ever new accounts would else have as many as they like.
     pub(super) async fn note_limited_sign_in(&self, account: &str, who: &Credentials) -> Option<Later> {
-        if !self.bus().take(Bucket::Refusal, account).await.passes() {
+        let by_network = format!("from {}", who.toll.network().unwrap_or_default());
+        let draws = [self.bus().draw(Bucket::Refusal, &by_network, 1), self.bus().draw(Bucket::Refusal, account, 1)];
+        if !self.bus().take_all(&draws, None).await.passes() {
             return None;
         }
         let (services, account, network) = (self.clone(), account.to_owned(), who.toll.network());

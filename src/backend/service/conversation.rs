@@ -2,13 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{IdempotencyKey, ServiceError, Services, moderation::not_muted, page_limit};
+use super::{
+    Barred, IdempotencyKey, ServiceError, Services,
+    moderation::not_muted,
+    page_limit,
+    spam::{Content, Paid},
+};
 use crate::{
-    access::{Action, Resource},
+    access::{Action, Permit, Resource},
     backend::{
+        bus::Receipt,
         caller::{Caller, Credentials},
         crypto::token::sha256,
-        store::{CreateOutcome, InboxQuery, NewConversation, Target},
+        markdown,
+        store::{CreateOutcome, Facts, InboxQuery, NewConversation, StoreError, Target},
     },
     clock::Timestamp,
     domain::{ConversationKind, RecordKey, Title},
@@ -27,6 +34,14 @@ pub struct Begun {
     pub made: bool,
     /// An earlier request with the same key has done it.
     pub replayed: bool,
+}
+
+/// A conversation that nothing stands in the way of.
+struct Admitted {
+    permit: Permit<ConversationKind>,
+    /// What it is called instead of what was written.
+    covered: Option<Title>,
+    paid: Paid,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -72,7 +87,7 @@ impl Services {
     ///
     /// # Errors
     /// [`Code::NotFound`] for a person or record that is not visible, or a person who has blocked the caller; [`Code::Forbidden`];
-    /// [`Code::Muted`]; [`Code::IdempotencyMismatch`].
+    /// [`Code::Muted`]; [`Code::WordRefused`]; [`Code::NewcomerLimit`], [`Code::DuplicateMessage`]; [`Code::IdempotencyMismatch`].
     pub async fn create_conversation(
         &self,
         credentials: &Credentials,
@@ -83,7 +98,7 @@ impl Services {
             CreateConversation::Record { record } => Some(record.clone()),
             CreateConversation::Direct { .. } | CreateConversation::Group { .. } => None,
         };
-        let (caller, facts) = self.open_for(credentials, &Target { record, ..Target::default() }).await?;
+        let (caller, facts) = self.open_for(credentials, &Target { record, terms: true, ..Target::default() }).await?;
         let resource = &facts.resource;
         let (kind, title, people, record): (_, Option<&Title>, Vec<UserId>, Option<&RecordKey>) = match request {
             CreateConversation::Direct { user_id } => (ConversationKind::Direct, None, vec![*user_id], None),
@@ -99,17 +114,8 @@ impl Services {
             let detail = format!("must name 1 to {} people", limits::PARTICIPANTS_CREATE_MAX);
             return Err(ServiceError::field(Code::InvalidField, "userIds", detail));
         }
-        let Some(permit) = caller.permit(Action::MessageCreate, resource, kind) else {
-            let target = record.map_or_else(|| kind.as_str().to_owned(), ToString::to_string);
-            return Err(self.forbidden(&caller, Action::MessageCreate, target).await);
-        };
-        // The conversation about a record is there for its readers; to begin another is to write.
-        if facts.conversation.is_none() {
-            not_muted(&facts, self.now())?;
-        }
-        self.meet(&caller, &people, kind).await?;
         let hash = sha256(&serde_json::to_vec(request).map_err(|_| ServiceError::code(Code::Internal))?);
-        let new = NewConversation {
+        let mut new = NewConversation {
             id: ConversationId::from_uuid(self.uuid()),
             kind,
             title,
@@ -118,7 +124,34 @@ impl Services {
             key: Some((key.as_str(), hash)),
             at: self.now(),
         };
-        let (id, begun) = match self.store().conversation_create(&caller, permit, &new).await? {
+        let outcome = match self.admit_conversation(credentials, &caller, &facts, key, &hash, &new).await {
+            Ok(Admitted { permit, covered, paid }) => {
+                new.title = covered.as_ref().or(title);
+                let outcome = self.store().conversation_create(&caller, permit, &new).await;
+                // As with a send: what the store fails of may have been stored.
+                let was_made = match &outcome {
+                    Ok(outcome) => matches!(outcome, CreateOutcome::Created(_)),
+                    Err(error) => !matches!(error, StoreError::Refused { .. }),
+                };
+                if !was_made {
+                    self.not_stored(paid).await;
+                }
+                outcome?
+            }
+            // What was begun is there, whatever stands in the way of beginning it now: as with a send.
+            Err(Barred::Said(error @ ServiceError::Store(_))) => return Err(error),
+            Err(barred) => {
+                let before = {
+                    let mut tx = self.store().begin(&caller, "conversation.replay").await?;
+                    tx.conversation_replayed(key.as_str(), &hash).await?
+                };
+                match before {
+                    Some(outcome) => outcome,
+                    None => return Err(self.barred(&caller, barred).await),
+                }
+            }
+        };
+        let (id, begun) = match outcome {
             CreateOutcome::Created(committed) => {
                 let id = committed.get().0;
                 self.announce(&committed.map(|(_, event)| event));
@@ -130,6 +163,47 @@ impl Services {
             CreateOutcome::NotFound => return Err(ServiceError::code(Code::NotFound)),
         };
         Ok((self.detail(&caller, id, resource).await?, begun))
+    }
+
+    /// Whether a conversation that is new may begin. Its title is read by everybody in it before they have said a word: it is judged and
+    /// counted like a message.
+    async fn admit_conversation(
+        &self,
+        who: &Credentials,
+        caller: &Caller,
+        facts: &Facts,
+        key: &IdempotencyKey,
+        hash: &[u8; 32],
+        new: &NewConversation<'_>,
+    ) -> Result<Admitted, Barred> {
+        let Some(permit) = caller.permit(Action::MessageCreate, &facts.resource, new.kind) else {
+            let target = new.record.map_or_else(|| new.kind.as_str().to_owned(), ToString::to_string);
+            return Err(Barred::forbidden(Action::MessageCreate, target));
+        };
+        // The conversation about a record is there for its readers; to begin another is to write.
+        if facts.conversation.is_some() {
+            return Ok(Admitted { permit, covered: None, paid: Paid::default() });
+        }
+        not_muted(facts, self.now())?;
+        self.meet(caller, &new.people, new.kind).await?;
+        let title = new.title.map_or("", Title::as_str);
+        let watched = self.watch_words(caller, facts, "title", title).await?;
+        let covered =
+            watched.body.as_deref().map(Title::new).transpose().map_err(|_| ServiceError::code(Code::Internal))?;
+        let body = covered.as_ref().map_or(title, Title::as_str);
+        let mut paid = Paid::default();
+        if let Some(terms) = &facts.terms {
+            let receipt = Receipt::of(&[
+                b"conversation.create",
+                caller.company().uuid().as_bytes(),
+                caller.user().uuid().as_bytes(),
+                key.as_str().as_bytes(),
+                hash,
+            ]);
+            let content = Content { slow: None, body, text: &markdown::parse(body), before: None, receipt };
+            paid = self.count_content(who, caller, terms, &content).await?;
+        }
+        Ok(Admitted { permit, covered, paid })
     }
 
     /// Whether the caller may meet all of `people`. A guest can't write to a colleague whom they don't know.

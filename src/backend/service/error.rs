@@ -1,6 +1,7 @@
 //! Errors of use cases: a stable code, and for what is not the client's doing, the cause for the log.
 
 use crate::{
+    access::Action,
     backend::store::StoreError,
     ids::{CorrelationId, MessageId},
     wire::{Code, FieldError, Problem},
@@ -111,5 +112,27 @@ impl ServiceError {
             problem.legal_parent_id = *legal_parent_id;
         }
         problem
+    }
+}
+
+/// What stands in the way of a request that is new. Whether it is new is asked next: what was stored before is answered as it was, and
+/// then nothing was refused that the audit log should hear of.
+#[derive(Debug)]
+pub(super) enum Barred {
+    /// A right is lacking, on what this names.
+    Forbidden(Action, String),
+    /// This.
+    Said(ServiceError),
+}
+
+impl Barred {
+    pub(super) fn forbidden(action: Action, target: impl core::fmt::Display) -> Self {
+        Self::Forbidden(action, target.to_string())
+    }
+}
+
+impl<E: Into<ServiceError>> From<E> for Barred {
+    fn from(error: E) -> Self {
+        Self::Said(error.into())
     }
 }

@@ -3,14 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ServiceError, Services, member::assignable, page_limit, policy::guarded};
+use super::{Later, ServiceError, Services, member::assignable, page_limit, policy::guarded};
 use crate::{
     access::Action,
     backend::{
         bus::{Bucket, Class},
         caller::Credentials,
         crypto::{password, token::Token},
-        store::admin::NewInvitation,
+        store::admin::{NewInvitation, OpenInvitation},
     },
     ids::{InvitationId, UserId},
     limits,
@@ -112,7 +112,8 @@ impl Services {
         Ok(())
     }
 
-    /// Accepts an invitation, with a new account or with the one that has the address.
+    /// Accepts an invitation, with a new account or with the one that has the address. A password that is not that account's is told as
+    /// at the door: `later`, for the same reason.
     ///
     /// # Errors
     /// [`Code::InvalidField`] for a password that nobody could choose, whatever the invitation;
@@ -122,6 +123,7 @@ impl Services {
         &self,
         request: AcceptInvitation,
         who: &Credentials,
+        later: impl FnOnce(Later),
     ) -> Result<AcceptedInvitation, ServiceError> {
         let network = who.toll.network().unwrap_or_default();
         self.take(&who.toll, &[self.bus().draw(Bucket::Address(Class::SignIn), &network, 1)], None).await?;
@@ -138,12 +140,29 @@ impl Services {
         let wrong = || ServiceError::code(Code::InvalidInvitation);
         let token = Token::parse(&request.token).ok_or_else(wrong)?;
         let hash = token.hash();
-        // Guessing the account's password through a link counts like guessing it at the door.
+        // What one link can be tried with, whoever it is for.
         let link = format!("{:016x}", u64::from_be_bytes(*hash.first_chunk::<8>().unwrap_or(&[0; 8])));
         self.take(&who.toll, &[self.bus().draw(Bucket::SignInAccount, &link, 1)], None).await?;
         let found = self.store().invitation_find(hash, self.now()).await?;
         let (password, ids) = (request.password, std::sync::Arc::clone(self.ids()));
         let account = found.as_ref().and_then(|found| found.account.clone());
+        // Who may invite holds the link to anybody's account, of whatever company: guessing its password here counts towards what
+        // guessing at the door counts towards, and is told to the same people.
+        let suspicion = match &found {
+            Some(OpenInvitation { email, account: Some(_) }) => {
+                let suspicion = self.guess(who, email).await.suspicion;
+                if let Err(error) = self.take(&who.toll, &suspicion, None).await {
+                    if error.as_code() == Code::RateLimited
+                        && let Some(task) = self.note_limited_sign_in(email, who).await
+                    {
+                        later(task);
+                    }
+                    return Err(error);
+                }
+                suspicion
+            }
+            _ => Vec::new(),
+        };
         // One hash of the same cost, whatever there is to check or to make.
         let makes = found.is_some() && account.is_none();
         let known = account.as_ref().and_then(|(_, hash)| hash.clone());
@@ -156,7 +175,14 @@ impl Services {
         };
         let (fits, made) = self.inner.passwords.work(work).await?;
         let user = match (account, &made) {
-            (Some((user, _)), None) if fits => user,
+            (Some((user, _)), None) if fits => {
+                self.bus().give_back(&suspicion, None).await;
+                user
+            }
+            (Some((user, _)), None) => {
+                later(self.note_refused_sign_in(user, who));
+                return Err(wrong());
+            }
             (None, Some(_)) => UserId::from_uuid(self.uuid()),
             _ => return Err(wrong()),
         };

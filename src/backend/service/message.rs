@@ -3,10 +3,16 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{ServiceError, Services, moderation::not_muted, page_limit, spam::Content};
+use super::{
+    Barred, ServiceError, Services,
+    moderation::not_muted,
+    page_limit,
+    spam::{Content, Paid},
+};
 use crate::{
-    access::Action,
+    access::{Action, Permit},
     backend::{
+        bus::Receipt,
         caller::{Caller, Credentials},
         crypto::token::sha256,
         html, markdown,
@@ -17,7 +23,7 @@ use crate::{
         words::Judgement,
     },
     clock::Timestamp,
-    domain::{ConversationKind, MessageBody, RecordKey},
+    domain::{ConversationKind, MessageBody, RecordKey, text::Document},
     ids::{ConversationId, MessageId},
     limits,
     wire::{
@@ -63,6 +69,20 @@ struct Intent<'a> {
     parent: Option<MessageId>,
     record: Option<&'a RecordKey>,
     body: &'a str,
+}
+
+/// How far apart two requests of one intent may be, in seconds, so that one may have paid for the other, by the clocks of two nodes.
+const TWINS_S: i64 = 60;
+
+/// A message that nothing stands in the way of.
+struct Admitted {
+    permit: Permit<ConversationId>,
+    flagged: Option<String>,
+    masked: Option<String>,
+    /// What is stored instead of what was written.
+    covered: Option<MessageBody>,
+    text: Document,
+    paid: Paid,
 }
 
 /// What the word list found, as moderators and the author read it: cut to what is stored.
@@ -161,34 +181,19 @@ impl Services {
         intent: &Intent<'_>,
         body: &MessageBody,
     ) -> Result<Sent, ServiceError> {
-        not_muted(facts, self.now())?;
-        let action = if intent.parent.is_some() { Action::MessageReply } else { Action::MessageCreate };
-        let conversation = match &facts.conversation {
-            // The conversation itself must be writable, too, not only the record that the message names: else whoever may only
-            // answer there could begin threads by naming a record of their own.
-            Some(conversation) if caller.may(action, &conversation.resource) => conversation.id,
-            Some(conversation) => return Err(self.forbidden(caller, action, conversation.id).await),
-            None => self.record_conversation(caller, facts, intent.record).await?,
-        };
-        let Some(permit) = caller.permit(action, &facts.resource, conversation) else {
-            return Err(self.forbidden(caller, action, conversation).await);
-        };
-        let request_hash = sha256(&serde_json::to_vec(intent).map_err(|_| ServiceError::code(Code::Internal))?);
         // The hash is of what was asked for: the same request is the same, whatever the word list makes of it.
-        let watched = self.watch_words(caller, facts, body.as_str()).await?;
-        let (flagged, masked) = told(&watched);
-        let covered = covered(&watched)?;
-        let body = covered.as_ref().unwrap_or(body);
-        let document = markdown::parse(body.as_str());
-        if let Some(terms) = &facts.terms {
-            let moderates = facts
-                .conversation
-                .as_ref()
-                .is_some_and(|conversation| caller.may(Action::AdminModerate, &conversation.resource));
-            let slow = if moderates { None } else { Some(conversation) };
-            let content = Content { slow, body: body.as_str(), text: &document, intent: key.as_str() };
-            self.count_content(who, caller, terms, &content).await?;
-        }
+        let request_hash = sha256(&serde_json::to_vec(intent).map_err(|_| ServiceError::code(Code::Internal))?);
+        let receipt = Receipt::of(&[
+            b"message.send",
+            caller.company().uuid().as_bytes(),
+            caller.user().uuid().as_bytes(),
+            key.as_str().as_bytes(),
+            &request_hash,
+        ]);
+        let admitted = match self.admit(who, caller, facts, receipt, intent, body).await {
+            Ok(admitted) => admitted,
+            Err(barred) => return self.sent_before(caller, key, &request_hash, barred).await,
+        };
         // Naming the conversation's record again is no link of one's own, unless what is answered has another: that is a
         // conflict, which the store tells. Without a name, the parent's link is inherited there.
         let own = facts.conversation.as_ref().and_then(|conversation| conversation.resource.key());
@@ -199,19 +204,34 @@ impl Services {
             id: MessageId::from_uuid(self.uuid()),
             parent: intent.parent,
             record: if facts.conversation.is_some() { record } else { None },
-            body,
-            text: &document,
+            body: admitted.covered.as_ref().unwrap_or(body),
+            text: &admitted.text,
             key: key.as_str(),
-            found: Found { flagged: flagged.as_deref(), masked: masked.as_deref() },
+            found: Found { flagged: admitted.flagged.as_deref(), masked: admitted.masked.as_deref() },
             request_hash,
             at: self.now(),
         };
-        let mut outcome = self.store().message_send(caller, permit, &draft).await;
+        let mut outcome = self.store().message_send(caller, admitted.permit, &draft).await;
         if matches!(outcome, Err(StoreError::InFlight)) {
             // A twin with the same key won the race and has committed: now it is a replay.
-            outcome = self.store().message_send(caller, permit, &draft).await;
+            outcome = self.store().message_send(caller, admitted.permit, &draft).await;
         }
-        match outcome? {
+        let was_stored = match &outcome {
+            Ok(SendOutcome::Created(_)) => true,
+            // A twin may have been let pass by what this one paid: only what is older than both was paid for by itself.
+            Ok(SendOutcome::Replayed(message)) => message.created_at > draft.at.plus_s(-TWINS_S),
+            Ok(_) | Err(StoreError::Refused { .. }) => false,
+            // It may have been, and the answer lost: a retry has its receipt.
+            Err(_) => true,
+        };
+        if !was_stored {
+            self.not_stored(admitted.paid).await;
+        }
+        self.sent(outcome?)
+    }
+
+    fn sent(&self, outcome: SendOutcome) -> Result<Sent, ServiceError> {
+        match outcome {
             SendOutcome::Created(committed) => Ok(Sent { message: self.announce_message(committed), replayed: false }),
             SendOutcome::Replayed(message) => Ok(Sent { message: *message, replayed: true }),
             SendOutcome::Mismatch => Err(ServiceError::code(Code::IdempotencyMismatch)),
@@ -228,17 +248,79 @@ impl Services {
         }
     }
 
+    /// What a send that may not be made now is answered: what it was answered when it was stored, if it was. Who was muted, slowed or
+    /// lost a right meanwhile would else be told that it failed, and would write again what everybody reads already.
+    async fn sent_before(
+        &self,
+        caller: &Caller,
+        key: &IdempotencyKey,
+        request_hash: &[u8; 32],
+        barred: Barred,
+    ) -> Result<Sent, ServiceError> {
+        if let Barred::Said(error @ ServiceError::Store(_)) = barred {
+            return Err(error);
+        }
+        let before = {
+            let mut tx = self.store().begin(caller, "message.replay").await?;
+            tx.message_replayed(key.as_str(), request_hash).await?
+        };
+        match before {
+            Some(outcome) => self.sent(outcome),
+            None => Err(self.barred(caller, barred).await),
+        }
+    }
+
+    /// Whether a message that is new may be sent.
+    async fn admit(
+        &self,
+        who: &Credentials,
+        caller: &Caller,
+        facts: &Facts,
+        receipt: Receipt,
+        intent: &Intent<'_>,
+        body: &MessageBody,
+    ) -> Result<Admitted, Barred> {
+        not_muted(facts, self.now())?;
+        let action = if intent.parent.is_some() { Action::MessageReply } else { Action::MessageCreate };
+        let conversation = match &facts.conversation {
+            // The conversation itself must be writable, too, not only the record that the message names: else whoever may only
+            // answer there could begin threads by naming a record of their own.
+            Some(conversation) if caller.may(action, &conversation.resource) => conversation.id,
+            Some(conversation) => return Err(Barred::forbidden(action, conversation.id)),
+            None => self.record_conversation(caller, facts, intent.record).await?,
+        };
+        let Some(permit) = caller.permit(action, &facts.resource, conversation) else {
+            return Err(Barred::forbidden(action, conversation));
+        };
+        let watched = self.watch_words(caller, facts, "body", body.as_str()).await?;
+        let (flagged, masked) = told(&watched);
+        let covered = covered(&watched)?;
+        let body = covered.as_ref().unwrap_or(body);
+        let text = markdown::parse(body.as_str());
+        let mut paid = Paid::default();
+        if let Some(terms) = &facts.terms {
+            let moderates = facts
+                .conversation
+                .as_ref()
+                .is_some_and(|conversation| caller.may(Action::AdminModerate, &conversation.resource));
+            let slow = if moderates { None } else { Some(conversation) };
+            let content = Content { slow, body: body.as_str(), text: &text, before: None, receipt };
+            paid = self.count_content(who, caller, terms, &content).await?;
+        }
+        Ok(Admitted { permit, flagged, masked, covered, text, paid })
+    }
+
     /// The conversation about a record that has none yet.
     async fn record_conversation(
         &self,
         caller: &Caller,
         facts: &Facts,
         record: Option<&RecordKey>,
-    ) -> Result<ConversationId, ServiceError> {
+    ) -> Result<ConversationId, Barred> {
         let not_found = || ServiceError::code(Code::NotFound);
         let record = record.ok_or_else(not_found)?;
         let Some(permit) = caller.permit(Action::MessageCreate, &facts.resource, ConversationKind::Record) else {
-            return Err(self.forbidden(caller, Action::MessageCreate, record).await);
+            return Err(Barred::forbidden(Action::MessageCreate, record));
         };
         let new = NewConversation {
             id: ConversationId::from_uuid(self.uuid()),
@@ -256,7 +338,7 @@ impl Services {
                 Ok(id)
             }
             CreateOutcome::Existing(id) | CreateOutcome::Replayed { id, .. } => Ok(id),
-            CreateOutcome::Mismatch | CreateOutcome::NotFound => Err(not_found()),
+            CreateOutcome::Mismatch | CreateOutcome::NotFound => Err(not_found().into()),
         }
     }
 
@@ -279,19 +361,40 @@ impl Services {
             return Err(self.forbidden(&caller, Action::MessageEdit, id).await);
         };
         not_muted(&facts, self.now())?;
-        let watched = self.watch_words(&caller, &facts, request.body.as_str()).await?;
+        let watched = self.watch_words(&caller, &facts, "body", request.body.as_str()).await?;
         let (flagged, masked) = told(&watched);
         let covered = covered(&watched)?;
         let body = covered.as_ref().unwrap_or(&request.body);
         let document = markdown::parse(body.as_str());
+        let mut paid = Paid::default();
         if let Some(terms) = &facts.terms {
             // What may not be sent may not be put in the place of something harmless either.
-            let intent = format!("{id}:{}", request.version);
-            let content = Content { slow: None, body: body.as_str(), text: &document, intent: &intent };
-            self.count_content(credentials, &caller, terms, &content).await?;
+            // Only what is added counts. Should somebody edit it meanwhile, this edit is refused by its version.
+            let before = self.store().begin(&caller, "message.get").await?.message_get(id).await?;
+            let receipt = Receipt::of(&[
+                b"message.edit",
+                caller.company().uuid().as_bytes(),
+                caller.user().uuid().as_bytes(),
+                id.uuid().as_bytes(),
+                &request.version.to_be_bytes(),
+                request.body.as_str().as_bytes(),
+            ]);
+            let content =
+                Content { slow: None, body: body.as_str(), text: &document, before: before.as_ref(), receipt };
+            paid = self.count_content(credentials, &caller, terms, &content).await?;
         }
         let found = Found { flagged: flagged.as_deref(), masked: masked.as_deref() };
-        match self.store().message_edit(&caller, permit, request.version, body, &document, found, self.now()).await? {
+        let outcome =
+            self.store().message_edit(&caller, permit, request.version, body, &document, found, self.now()).await;
+        // Anything else that the store fails of may have been stored, and its answer lost.
+        let was_stored = match &outcome {
+            Ok(outcome) => matches!(outcome, EditOutcome::Updated(_)),
+            Err(error) => !matches!(error, StoreError::Refused { .. }),
+        };
+        if !was_stored {
+            self.not_stored(paid).await;
+        }
+        match outcome? {
             EditOutcome::Updated(committed) => Ok(self.announce_message(committed)),
             EditOutcome::NotFound => Err(ServiceError::code(Code::NotFound)),
             EditOutcome::Deleted => Err(ServiceError::code(Code::MessageDeleted)),

@@ -24,6 +24,7 @@ mod spam;
 
 use std::sync::Arc;
 
+use self::error::Barred;
 pub use self::{
     audit::Later,
     conversation::Begun,
@@ -227,6 +228,14 @@ impl Services {
             Some(Proof::ApiKey(key)) => store.api_key_open(key.hash(), target, now, credentials.correlation).await?,
         };
         opened.ok_or_else(|| ServiceError::code(Code::Unauthenticated))
+    }
+
+    /// The refusal of what is new and barred.
+    async fn barred(&self, caller: &Caller, barred: Barred) -> ServiceError {
+        match barred {
+            Barred::Forbidden(action, target) => self.forbidden(caller, action, target).await,
+            Barred::Said(error) => error,
+        }
     }
 
     /// Tells the world what was committed. Never fails: the log is the truth, and every node reads its tail.

@@ -333,7 +333,7 @@ impl Services {
         }
     }
 
-    /// What the company's word list says about a text that is to be written.
+    /// What the company's word list says about a text that is to be written, in a field of this name.
     ///
     /// # Errors
     /// [`Code::WordRefused`].
@@ -341,6 +341,7 @@ impl Services {
         &self,
         caller: &Caller,
         facts: &Facts,
+        field: &str,
         body: &str,
     ) -> Result<Judgement, ServiceError> {
         let words = self.store().words(caller.company(), facts.words_version).await?;
@@ -348,7 +349,7 @@ impl Services {
         match &judgement.refused {
             None => Ok(judgement),
             Some(word) => {
-                Err(ServiceError::field(Code::WordRefused, "body", format!("contains \u{201c}{word}\u{201d}")))
+                Err(ServiceError::field(Code::WordRefused, field, format!("contains \u{201c}{word}\u{201d}")))
             }
         }
     }

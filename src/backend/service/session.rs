@@ -14,10 +14,10 @@ use crate::{
     wire::{Code, Me, RealtimeTicket, SessionKind, SignIn, SwitchCompany},
 };
 
-/// An attempt to sign in that was counted.
-struct Attempt {
-    /// What to give back should it succeed.
-    suspicion: Vec<Draw>,
+/// A guess at an account's password, perhaps: what it counts towards.
+pub(super) struct Guess {
+    /// What to give back should it fit.
+    pub suspicion: Vec<Draw>,
     /// The account and the neighbourhood, which a success makes familiar.
     place: String,
 }
@@ -69,7 +69,7 @@ impl Services {
             None => return Err(wrong()),
         };
         let company = self.store().company_list(user).await?.first().map(|company| company.id).ok_or_else(wrong)?;
-        self.bus().give_back(&attempt.suspicion).await;
+        self.bus().give_back(&attempt.suspicion, None).await;
         self.bus().grow_familiar(&attempt.place).await;
         let expires_at = self.now().plus_s(seconds(limits::SESSION_IDLE_S));
         let (token, session) =
@@ -79,26 +79,35 @@ impl Services {
     }
 
     /// Counts an attempt to sign in, before anything is looked up, so that a known and an unknown account are the same.
-    ///
-    /// An attacker with one address is stopped by the address; one with a rack, by the neighbourhood; one with a botnet and one
-    /// account in mind, by what the account takes from places that it does not know. That does not lock the owner out: where
-    /// they signed in before, nothing counts that is tried elsewhere.
-    async fn attempt(&self, who: &Credentials, account: &str) -> Result<Attempt, ServiceError> {
+    async fn attempt(&self, who: &Credentials, account: &str) -> Result<Guess, ServiceError> {
+        let guess = self.guess(who, account).await;
         let network = who.toll.network().unwrap_or_default();
-        let neighbourhood = who.toll.neighbourhood().unwrap_or_default();
-        let place = format!("{account}@{neighbourhood}");
-        // What a success gives back: an office behind one address signs in every morning.
-        let mut suspicion = vec![
-            self.bus().draw(Bucket::Address(Class::SignIn), &network, 1),
-            self.bus().draw(Bucket::SignInNeighbourhood, &neighbourhood, 1),
-        ];
-        if !self.bus().is_familiar(&place).await {
-            suspicion.push(self.bus().draw(Bucket::SignInElsewhere, account, 1));
-        }
-        let mut draws = suspicion.clone();
+        let mut draws = guess.suspicion.clone();
         draws.push(self.bus().draw(Bucket::SignInAccount, &format!("{account}@{network}"), 1));
         self.take(&who.toll, &draws, None).await?;
-        Ok(Attempt { suspicion, place })
+        Ok(guess)
+    }
+
+    /// What a guess at the password of `account` counts towards; all of it is given back if it fits.
+    ///
+    /// An attacker with one address is stopped by the address; one with a rack, by the neighbourhood; one with a botnet and one
+    /// account in mind, by what the account takes from places that it does not know. None of these locks the owner out: where they
+    /// signed in before, only guesses at their own account from there count, whatever is tried elsewhere, and whatever the neighbour
+    /// behind the same address tries at others.
+    pub(super) async fn guess(&self, who: &Credentials, account: &str) -> Guess {
+        let neighbourhood = who.toll.neighbourhood().unwrap_or_default();
+        let place = format!("{account}@{neighbourhood}");
+        let suspicion = if self.bus().is_familiar(&place).await {
+            vec![self.bus().draw(Bucket::SignInFamiliar, &place, 1)]
+        } else {
+            let network = who.toll.network().unwrap_or_default();
+            vec![
+                self.bus().draw(Bucket::Address(Class::SignIn), &network, 1),
+                self.bus().draw(Bucket::SignInNeighbourhood, &neighbourhood, 1),
+                self.bus().draw(Bucket::SignInElsewhere, account, 1),
+            ]
+        };
+        Guess { suspicion, place }
     }
 
     pub(super) async fn begin_session(

@@ -2,8 +2,8 @@
 //! newcomer, or write fast where a moderator asked for slowness.
 //!
 //! Counted in one step with all or none taken, in Redis like every rate (in process without it). An honest retry (the same
-//! key and text, or the same edit) costs nothing. An ERP's key is no person: its notices are alike by nature, and only its rate is
-//! limited.
+//! key and request, or the same edit) costs nothing; what was counted and then not stored is given back; of an edit only what it
+//! adds is counted. An ERP's key is no person: its notices are alike by nature, and only its rate is limited.
 
 use super::{ServiceError, Services};
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     domain::text::Document,
     ids::ConversationId,
     limits,
-    wire::{Code, CompanySettings},
+    wire::{Code, CompanySettings, Message},
 };
 
 /// A text that somebody wants to send.
@@ -27,8 +27,30 @@ pub(super) struct Content<'a> {
     pub body: &'a str,
     /// The same, parsed.
     pub text: &'a Document,
+    /// The message whose text it is put in the place of.
+    pub before: Option<&'a Message>,
     /// Names this one intent.
-    pub intent: &'a str,
+    pub receipt: Receipt,
+}
+
+/// What was taken for something that is about to be stored.
+#[derive(Debug, Default)]
+#[must_use = "what is not stored is given back"]
+pub(super) struct Paid {
+    draws: Vec<Draw>,
+    receipt: Option<Receipt>,
+}
+
+/// What of `after` is not in `before`, each as often as it stands there.
+fn added<T: PartialEq>(mut before: Vec<T>, after: Vec<T>) -> u32 {
+    let mut new = |one: &T| match before.iter().position(|known| known == one) {
+        Some(place) => {
+            before.swap_remove(place);
+            false
+        }
+        None => true,
+    };
+    u32::try_from(after.iter().filter(|one| new(one)).count()).unwrap_or(u32::MAX)
 }
 
 /// What makes two texts the same: letters and digits, in lower case. Spaces, signs and characters that nobody sees are what a
@@ -72,7 +94,7 @@ impl Share {
 }
 
 impl Services {
-    /// Counts a text that is about to be sent or put in an earlier one's place.
+    /// Counts a text that is about to be sent or put in an earlier one's place. Whoever counts gives back what comes to nothing.
     ///
     /// # Errors
     /// [`Code::DuplicateMessage`], [`Code::TooManyLinks`], [`Code::LinkFlood`], [`Code::TooManyMentions`],
@@ -83,30 +105,37 @@ impl Services {
         caller: &Caller,
         terms: &SendTerms,
         content: &Content<'_>,
-    ) -> Result<(), ServiceError> {
+    ) -> Result<Paid, ServiceError> {
         if caller.session().is_none() {
-            return Ok(());
+            return Ok(Paid::default());
         }
         let share = Share::of(&terms.settings, is_new(terms, self.now()));
-        let (links, mentions) = (
-            u32::try_from(content.text.links()).unwrap_or(u32::MAX),
-            u32::try_from(content.text.mentions().len()).unwrap_or(u32::MAX),
-        );
-        for (code, are, most) in [
-            (Code::TooManyLinks, links, share.links_at_once),
-            (Code::TooManyMentions, mentions, share.mentions_at_once),
+        let before = content.before;
+        let all = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let (all_links, all_mentions) = (content.text.links(), content.text.mentions());
+        let (links_now, mentions_now) = (all(all_links.len()), all(all_mentions.len()));
+        let links = added(before.map(|before| before.text.links()).unwrap_or_default(), all_links);
+        let mentions = added(before.map(|before| before.text.mentions()).unwrap_or_default(), all_mentions);
+        for (code, new, are, most) in [
+            (Code::TooManyLinks, links, links_now, share.links_at_once),
+            (Code::TooManyMentions, mentions, mentions_now, share.mentions_at_once),
         ] {
-            if are > most {
+            // What stood there may stand: else nobody could mend a slip in what was allowed when it was written.
+            if new > 0 && are > most {
                 let detail = format!("{}: {are}, allowed are {most}", code.title());
                 return Err(ServiceError::detail(code, detail));
             }
         }
         let person = format!("{}:{}", caller.company(), caller.user());
         let mut draws = Vec::new();
-        if let Some(essence) = essence(content.body) {
+        if let Some(essence) = essence(content.body)
+            && before.and_then(|before| self::essence(&before.body)).is_none_or(|known| known != essence)
+        {
             let window = u64::from(terms.settings.duplicate_window_s);
             let quota = Quota::within(terms.settings.duplicates_max, window);
-            draws.push(Draw::of(Bucket::Duplicate, &format!("{person}:{essence}"), quota, 1));
+            // Under other figures it is another bucket: what a company relaxes is not held to what it was, for up to a day.
+            let whom = format!("{person}:{}:{window}:{essence}", quota.burst);
+            draws.push(Draw::of(Bucket::Duplicate, &whom, quota, 1));
         }
         if links > 0 {
             draws.push(Draw::of(Bucket::Links, &person, share.links, links));
@@ -119,15 +148,16 @@ impl Services {
         }
         if let Some(conversation) = content.slow.filter(|_| terms.slow_mode_s > 0) {
             let quota = Quota::within(1, terms.slow_mode_s.into());
-            draws.push(Draw::of(Bucket::SlowMode, &format!("{person}:{conversation}"), quota, 1));
+            let whom = format!("{person}:{conversation}:{}", terms.slow_mode_s);
+            draws.push(Draw::of(Bucket::SlowMode, &whom, quota, 1));
         }
         if draws.is_empty() {
-            return Ok(());
+            return Ok(Paid::default());
         }
-        // The body is part of what was paid for: else one harmless text would pay for any other under its key.
-        let receipt = Receipt::of(&format!("{person}:{}:{}", content.intent, content.body));
-        match self.bus().take_all(&draws, Some(receipt)).await {
-            Rate::Pass(_) => Ok(()),
+        match self.bus().take_all(&draws, Some(content.receipt)).await {
+            // It was paid for before: there is nothing of this request's to give back.
+            Rate::Pass(standings) if standings.is_empty() => Ok(Paid::default()),
+            Rate::Pass(_) => Ok(Paid { draws, receipt: Some(content.receipt) }),
             Rate::Closed => Err(ServiceError::code(Code::Unavailable)),
             Rate::Wait(standing) => {
                 who.toll.tell(standing);
@@ -141,6 +171,13 @@ impl Services {
                 };
                 Err(ServiceError::again_in(code, standing.after.as_secs() + 1))
             }
+        }
+    }
+
+    /// Gives back what was taken for something that was certainly not stored.
+    pub(super) async fn not_stored(&self, paid: Paid) {
+        if !paid.draws.is_empty() {
+            self.bus().give_back(&paid.draws, paid.receipt).await;
         }
     }
 }
@@ -165,11 +202,19 @@ mod tests {
 
     #[test]
     fn links_are_what_can_be_followed() {
-        let count = |body: &str| markdown::parse(body).links();
+        let count = |body: &str| markdown::parse(body).links().len();
         assert_eq!(count("see [here](https://a.example) and **[there](https://b.example)**"), 2);
         assert_eq!(count("https://a.example https://b.example http://c.example"), 3);
         assert_eq!(count("- [a](https://a.example)\n- > [b](https://b.example)"), 2);
         assert_eq!(count("no link, `https://a.example` neither"), 0);
+    }
+
+    #[test]
+    fn an_edit_adds_what_was_not_there() {
+        assert_eq!(added(vec!["a", "b"], vec!["b", "a"]), 0);
+        assert_eq!(added(vec!["a"], vec!["a", "a"]), 1, "one more of the same is one more");
+        assert_eq!(added(vec!["a", "b"], vec!["c", "d"]), 2, "others in their place are others");
+        assert_eq!(added(Vec::new(), vec!["a"]), 1);
     }
 
     #[test]

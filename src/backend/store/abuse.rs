@@ -84,11 +84,14 @@ INSERT INTO refusals AS r (company_id, minute, kind, subject, user_id, address, 
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (company_id, minute, kind, subject) DO UPDATE SET address = excluded.address, operation = excluded.operation,
     conversation_id = excluded.conversation_id, count = r.count + excluded.count, last_at = greatest(r.last_at, excluded.last_at)";
+// Whoever reads the trail learns of no conversation that row-level security hides from them: its id comes from the conversation.
 const PAGE: &str = "-- store::refusal_page
-SELECT minute, kind, subject, user_id, address, operation, conversation_id, count, first_at, last_at FROM refusals
-WHERE company_id = $1 AND ($2::text IS NULL OR kind = $2) AND ($3::uuid IS NULL OR user_id = $3) AND ($4::timestamptz IS NULL OR minute >= $4)
-    AND ($5::timestamptz IS NULL OR (minute, kind, subject) < ($5, $6, $7))
-ORDER BY minute DESC, kind DESC, subject DESC LIMIT $8";
+SELECT r.minute, r.kind, r.subject, r.user_id, r.address, r.operation, c.id AS conversation_id, r.count, r.first_at, r.last_at
+FROM refusals r LEFT JOIN conversations c ON c.company_id = r.company_id AND c.id = r.conversation_id
+WHERE r.company_id = $1 AND ($2::text IS NULL OR r.kind = $2) AND ($3::uuid IS NULL OR r.user_id = $3)
+    AND ($4::timestamptz IS NULL OR r.minute >= $4)
+    AND ($5::timestamptz IS NULL OR (r.minute, r.kind, r.subject) < ($5, $6, $7))
+ORDER BY r.minute DESC, r.kind DESC, r.subject DESC LIMIT $8";
 
 /// The company's limits in a row that may have none.
 pub(super) fn settings(row: &PgRow) -> Result<CompanySettings, StoreError> {

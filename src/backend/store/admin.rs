@@ -98,6 +98,8 @@ pub struct NewInvitation<'a> {
 /// What acceptance must know: the address, and its account with the password's hash, if there is one.
 #[derive(Clone, Debug)]
 pub struct OpenInvitation {
+    /// The address.
+    pub email: String,
     /// The account of that address.
     pub account: Option<(UserId, Option<String>)>,
 }
@@ -567,7 +569,7 @@ impl Store {
     /// When the database fails.
     pub async fn invitation_find(&self, token: TokenHash, at: Timestamp) -> Result<Option<OpenInvitation>, StoreError> {
         let row = sqlx::query(
-            "-- store::invitation_find\nSELECT i.user_id, i.password_hash FROM auth.invitation_find($1, $2) AS i",
+            "-- store::invitation_find\nSELECT i.email, i.user_id, i.password_hash FROM auth.invitation_find($1, $2) AS i",
         )
         .bind(token.to_vec())
         .bind(at.to_datetime())
@@ -576,7 +578,7 @@ impl Store {
         row.map(|row| {
             let user = row.try_get::<Option<Uuid>, _>("user_id")?.map(UserId::from_uuid);
             let hash = row.try_get("password_hash")?;
-            Ok(OpenInvitation { account: user.map(|user| (user, hash)) })
+            Ok(OpenInvitation { email: row.try_get("email")?, account: user.map(|user| (user, hash)) })
         })
         .transpose()
     }

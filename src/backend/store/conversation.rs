@@ -73,6 +73,10 @@ const INBOX: &str = "-- store::conversation_inbox
 SELECT * FROM app.inbox($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const CREATE: &str = "-- store::conversation_create
 SELECT * FROM app.conversation_create($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const REPLAYED: &str = "-- store::conversation_replayed
+SELECT k.request_hash = $4 AND k.conversation_id IS NOT NULL AS is_same, k.conversation_id, c.created_at = k.created_at AS made
+FROM idempotency_keys k LEFT JOIN conversations c ON c.company_id = k.company_id AND c.id = k.conversation_id
+WHERE k.company_id = $1 AND k.user_id = $2 AND k.key = $3";
 const MARK_READ: &str = "-- store::conversation_mark_read
 SELECT * FROM app.mark_read($1, $2, $3, $4, $5, $6)";
 const UNREAD_TOTAL: &str = "-- store::conversation_unread_total
@@ -287,6 +291,34 @@ impl Store {
 }
 
 impl CompanyTx {
+    /// What the caller's key was answered when it was used first, and what it would be answered now: as far as they still see it. `None`:
+    /// it was never used. Changes nothing.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn conversation_replayed(
+        &mut self,
+        key: &str,
+        request_hash: &[u8; 32],
+    ) -> Result<Option<CreateOutcome>, StoreError> {
+        let row = sqlx::query(REPLAYED)
+            .bind(self.company.uuid())
+            .bind(self.user.uuid())
+            .bind(key)
+            .bind(request_hash.to_vec())
+            .fetch_optional(&mut *self.tx)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let id = row.try_get::<Option<Uuid>, _>("conversation_id")?.map(ConversationId::from_uuid);
+        // Without a row of its own the conversation is gone, or out of their sight: it must not come back through a retry.
+        let made = row.try_get::<Option<bool>, _>("made")?;
+        Ok(Some(match (row.try_get("is_same")?, id, made) {
+            (false, ..) => CreateOutcome::Mismatch,
+            (true, Some(id), Some(made)) => CreateOutcome::Replayed { id, made },
+            (true, ..) => CreateOutcome::NotFound,
+        }))
+    }
+
     /// The participants of a conversation, by name, with their read positions.
     ///
     /// # Errors

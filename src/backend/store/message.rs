@@ -114,6 +114,10 @@ FROM app.message_send($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $1
 const SEND_WATCHED: &str = "-- store::message_send (watched)
 SELECT s.outcome, s.event_seq, s.legal_parent_id, (s.message).*
 FROM app.message_send_watched($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS s";
+const REPLAYED: &str = "-- store::message_replayed
+SELECT r.outcome, (r.message).*
+FROM idempotency_keys k CROSS JOIN LATERAL app.message_replay(k.company_id, k.request_hash, k.message_id, $4) AS r
+WHERE k.company_id = $1 AND k.user_id = $2 AND k.key = $3";
 const EDIT: &str = "-- store::message_edit
 SELECT s.outcome, s.event_seq, (s.message).* FROM app.message_edit($1, $2, $3, $4, $5, $6, $7, $8, $9) AS s";
 const EDIT_WATCHED: &str = "-- store::message_edit (watched)
@@ -364,5 +368,31 @@ impl super::CompanyTx {
             .fetch_optional(&mut *self.tx)
             .await?;
         row.as_ref().map(rows::message).transpose()
+    }
+
+    /// What the caller's key was answered when it was used first, and what it would be answered now: as far as they still see it. `None`:
+    /// it was never used. Changes nothing.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn message_replayed(
+        &mut self,
+        key: &str,
+        request_hash: &[u8; 32],
+    ) -> Result<Option<SendOutcome>, StoreError> {
+        let row = sqlx::query(REPLAYED)
+            .bind(self.company.uuid())
+            .bind(self.user.uuid())
+            .bind(key)
+            .bind(request_hash.to_vec())
+            .fetch_optional(&mut *self.tx)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(match row.try_get("outcome")? {
+            "replayed" => SendOutcome::Replayed(Box::new(rows::message(&row)?)),
+            "mismatch" => SendOutcome::Mismatch,
+            "not_found" => SendOutcome::NotFound,
+            _ => return Err(StoreError::Inconsistent { table: "message_replay", column: "outcome" }),
+        }))
     }
 }

@@ -394,7 +394,10 @@ impl Node {
         let connection = ConnectionId::from_uuid(Uuid::from_u128(rand()));
         let correlation = CorrelationId::from_uuid(Uuid::nil());
         let transport = FakeTransport { incoming, outgoing, room };
-        self.lifecycle.background("socket", socket::serve(self.hub.clone(), transport, guest, connection, correlation));
+        let life = socket::serve(self.hub.clone(), transport, guest, connection, correlation);
+        self.lifecycle.background("socket", async move {
+            let _: Option<postil::wire::Code> = life.await;
+        });
         Client { to, from }
     }
 

@@ -96,7 +96,8 @@ fn links_and_mentions_are_bounded_as_the_company_says() {
         assert!(many.body["detail"].as_str().unwrap().ends_with(": 3, allowed are 2"), "{many:?}");
         let sent = anna.asks(&send(scene.group, &links(2))).await.good();
         refused_for_now(&anna.asks(&send(scene.direct, &links(2))).await, "four a minute", Code::LinkFlood);
-        refused_for_now(&anna.asks(&edit(&sent, &format!("And {}", links(2)))).await, "by an edit", Code::LinkFlood);
+        let others = "And https://example.test/8 https://example.test/9";
+        refused_for_now(&anna.asks(&edit(&sent, others)).await, "by an edit", Code::LinkFlood);
         let at = |person: &crate::harness::Actor| format!("[@Somebody](postil:user/{}) ", user_id(person.id));
         anna.asks(&send(scene.group, &format!("{}{}", at(&scene.ben), at(&scene.mara))))
             .await
@@ -246,7 +247,7 @@ fn refusals_leave_a_trail_that_administrators_read_and_nobody_floods() {
         assert_eq!(count(&slowed), 7, "{all:#?}");
         assert!(slowed.len() <= 2, "a row for each minute: {slowed:#?}");
         assert_eq!(slowed[0]["userId"], user_id(scene.anna.id));
-        assert_eq!(slowed[0]["conversationId"], conversation_id(scene.group));
+        assert_eq!(slowed[0]["conversationId"], Value::Null, "Olga is not in the group");
         assert_eq!(slowed[0]["operation"], "send_message");
         assert!(slowed[0]["address"].as_str().unwrap().starts_with("adr_"));
         assert_eq!(count(&of(&all, "not_found")), 1);
@@ -318,5 +319,286 @@ fn tries_at_a_known_account_are_in_the_trail_of_its_companies() {
             addresses.push(tried[0]["address"].clone());
         }
         assert_ne!(addresses[0], addresses[1], "companies can't compare whom they know by address");
+    });
+}
+
+/// A send of another client, with a key of its own.
+fn keyed(key: &str, conversation: Uuid, body: &str) -> Ask {
+    send(conversation, body).keyed(key)
+}
+
+fn answer(key: &str, parent: &Value, body: &str) -> Ask {
+    Ask::new(Method::POST, format!("/messages/{}/reply", parent["id"].as_str().unwrap()))
+        .keyed(key)
+        .json(&json!({ "body": body }))
+}
+
+#[test]
+fn one_payment_pays_for_one_request_however_keys_and_texts_are_cut() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let (anna, mara) = (server.admits(&scene.anna).await, server.admits(&scene.mara).await);
+        let text = "a notice that is long enough to count as one";
+        let (gone, mine) =
+            (anna.asks(&send(scene.direct, "Gone")).await.good(), anna.asks(&send(scene.direct, "Mine")).await.good());
+        let delete = Ask::new(Method::DELETE, format!("/messages/{}", gone["id"].as_str().unwrap()));
+        anna.asks(&delete).await.good();
+        mara.asks(&slow(scene.group, limits::SLOW_MODE_S_MAX)).await.good();
+        anna.asks(&keyed("a", scene.group, &format!(":::{text}"))).await.good();
+        // What belongs to the key and what to the text is not for the client to shift.
+        for (key, body) in [("a:", format!("::{text}")), ("a::", format!(":{text}")), ("a:::", text.to_owned())] {
+            let again = anna.asks(&keyed(key, scene.group, &body)).await;
+            refused_for_now(&again, key, Code::SlowMode);
+        }
+        // An edit that came to nothing pays for no send.
+        let stale = json!({ "body": format!("Edited: {text}"), "version": 7 });
+        let id = mine["id"].as_str().unwrap();
+        anna.asks(&Ask::new(Method::PATCH, format!("/messages/{id}")).json(&stale))
+            .await
+            .refused("stale", Code::VersionConflict);
+        let as_send = anna.asks(&keyed(&format!("{id}:7"), scene.group, &format!("Edited: {text}"))).await;
+        refused_for_now(&as_send, "what an edit paid", Code::SlowMode);
+        // Nor does a send elsewhere.
+        anna.asks(&answer("k", &gone, &format!("Elsewhere: {text}"))).await.refused("a tombstone", Code::ParentDeleted);
+        let elsewhere = anna.asks(&keyed("k", scene.group, &format!("Elsewhere: {text}"))).await;
+        refused_for_now(&elsewhere, "what was paid elsewhere", Code::SlowMode);
+    });
+}
+
+#[test]
+fn what_was_not_stored_costs_nothing() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let (anna, mara, olga) =
+            (server.admits(&scene.anna).await, server.admits(&scene.mara).await, server.admits(&scene.olga).await);
+        let gone = mara.asks(&send(scene.group, "Gone")).await.good();
+        mara.asks(&Ask::new(Method::DELETE, format!("/messages/{}", gone["id"].as_str().unwrap()))).await.good();
+        mara.asks(&slow(scene.group, limits::SLOW_MODE_S_MAX)).await.good();
+        for _ in 0..3 {
+            anna.asks(&answer("late", &gone, "Too late")).await.refused("a tombstone", Code::ParentDeleted);
+        }
+        anna.asks(&send(scene.group, "On time")).await.good();
+        refused_for_now(&anna.asks(&send(scene.group, "And more")).await, "once is enough", Code::SlowMode);
+        // An edit that came to nothing, likewise.
+        let settings = json!({ "version": 0, "linksPerMessage": 1, "linksPerMinute": 1 });
+        olga.asks(&set(&settings)).await.good();
+        let mine = anna.asks(&send(scene.direct, "Mine")).await.good();
+        let linked = "See https://a.example";
+        let stale = json!({ "id": mine["id"], "version": 7 });
+        for _ in 0..3 {
+            anna.asks(&edit(&stale, linked)).await.refused("stale", Code::VersionConflict);
+        }
+        let edited = anna.asks(&edit(&mine, linked)).await.good();
+        refused_for_now(&anna.asks(&edit(&edited, "https://b.example")).await, "another", Code::LinkFlood);
+    });
+}
+
+#[test]
+fn a_retry_whose_receipt_is_gone_is_no_second_copy() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let anna = server.admits(&scene.anna).await;
+        let text = "Please look at the new price list today";
+        let first = send(scene.direct, text);
+        let sent = anna.asks(&first).await.good();
+        // As if it had been an hour ago, and Redis had forgotten what was paid.
+        let earlier = "UPDATE messages SET created_at = created_at - interval '1 hour' WHERE body LIKE 'Please%'";
+        assert_eq!(scene.nordwind.arranges(earlier).await, 1);
+        super::forgets_receipts(house).await;
+        for _ in 0..limits::DUPLICATES_MAX {
+            assert_eq!(anna.asks(&first).await.good()["id"], sent["id"]);
+        }
+        for _ in 1..limits::DUPLICATES_MAX {
+            anna.asks(&send(scene.direct, text)).await.good();
+        }
+        refused_for_now(&anna.asks(&send(scene.direct, text)).await, "one too many", Code::DuplicateMessage);
+    });
+}
+
+#[test]
+fn an_edit_is_counted_by_what_it_adds() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let (anna, ben, olga) =
+            (server.admits(&scene.anna).await, server.admits(&scene.ben).await, server.admits(&scene.olga).await);
+        let mut message = anna.asks(&send(scene.group, "Please look at the new price list today")).await.good();
+        for signs in ["!", ".", "!!", "?", "…"] {
+            let text = format!("Please, look at the NEW price list today{signs}");
+            message = anna.asks(&edit(&message, &text)).await.good();
+        }
+        // It is a copy still.
+        for _ in 1..limits::DUPLICATES_MAX {
+            anna.asks(&send(scene.direct, "Please look at the new price list today")).await.good();
+        }
+        let copy = anna.asks(&send(scene.direct, "Please look at the new price list today")).await;
+        refused_for_now(&copy, "one too many", Code::DuplicateMessage);
+
+        let old = "now() - interval '30 days'";
+        let company = scene.nordwind.id;
+        scene.nordwind.arranges(&format!("UPDATE companies SET created_at = {old} WHERE id = '{company}'")).await;
+        let most = limits::LINKS_PER_MINUTE * limits::NEWCOMER_PERCENT / 100;
+        let links = |from: u32| (from..from + most).map(|n| format!("https://a.example/{n}")).collect::<Vec<_>>();
+        let sent = ben.asks(&send(scene.group, &links(0).join(" "))).await.good();
+        let sent = ben.asks(&edit(&sent, &format!("Sources: {}", links(0).join(", ")))).await.good();
+        let others = ben.asks(&edit(&sent, &links(100).join(" "))).await;
+        refused_for_now(&others, "others in their place", Code::LinkFlood);
+        // What was allowed when it was written may be mended, when less is allowed now.
+        let settings = json!({ "version": 0, "linksPerMessage": 1 });
+        olga.asks(&set(&settings)).await.good();
+        let sent = ben.asks(&edit(&sent, &format!("Our sources: {}", links(0).join(", ")))).await.good();
+        let more = format!("{} https://a.example/more", links(0).join(" "));
+        ben.asks(&edit(&sent, &more)).await.refused("one more", Code::TooManyLinks);
+    });
+}
+
+#[test]
+fn a_pause_that_a_moderator_shortens_is_short_from_the_next_message_on() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let (anna, mara, olga) =
+            (server.admits(&scene.anna).await, server.admits(&scene.mara).await, server.admits(&scene.olga).await);
+        mara.asks(&slow(scene.group, limits::SLOW_MODE_S_MAX)).await.good();
+        anna.asks(&send(scene.group, "One")).await.good();
+        let wait = refused_for_now(&anna.asks(&send(scene.group, "Two")).await, "six hours", Code::SlowMode);
+        assert!(wait > 20_000, "{wait}");
+        mara.asks(&slow(scene.group, 10)).await.good();
+        anna.asks(&send(scene.group, "Two")).await.good();
+        let wait = refused_for_now(&anna.asks(&send(scene.group, "Three")).await, "ten seconds", Code::SlowMode);
+        assert!(wait <= 11, "{wait}");
+        // And the window for copies.
+        let window = json!({ "version": 0, "duplicatesMax": 1, "duplicateWindowS": limits::DUPLICATE_WINDOW_S_MAX });
+        olga.asks(&set(&window)).await.good();
+        let text = "Please look at the new price list today";
+        anna.asks(&send(scene.direct, text)).await.good();
+        let wait = refused_for_now(&anna.asks(&send(scene.direct, text)).await, "a day", Code::DuplicateMessage);
+        assert!(wait > 80_000, "{wait}");
+        olga.asks(&set(&json!({ "version": 1, "duplicateWindowS": limits::DUPLICATE_WINDOW_S_MIN }))).await.good();
+        anna.asks(&send(scene.direct, text)).await.good();
+        let wait = refused_for_now(&anna.asks(&send(scene.direct, text)).await, "seconds", Code::DuplicateMessage);
+        assert!(wait <= u64::from(limits::DUPLICATE_WINDOW_S_MIN) + 1, "{wait}");
+    });
+}
+
+#[test]
+fn what_a_group_is_called_is_judged_and_counted_like_a_message() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let (anna, ben, mara) =
+            (server.admits(&scene.anna).await, server.admits(&scene.ben).await, server.admits(&scene.mara).await);
+        let open = |title: &str| {
+            Ask::new(Method::POST, "/conversations")
+                .keyed(fresh_id().to_string())
+                .json(&json!({ "kind": "group", "title": title, "userIds": [user_id(scene.mara.id)] }))
+        };
+        let entries = json!([{ "words": "darn", "action": "refuse" }, { "words": "heck", "action": "mask" }]);
+        let words = Ask::new(Method::PUT, "/admin/words").json(&json!({ "baseVersion": 0, "entries": entries }));
+        mara.asks(&words).await.good();
+        let refused = anna.asks(&open("The d.a.r.n plan")).await;
+        refused.refused("a word", Code::WordRefused);
+        assert_eq!(refused.body["errors"][0]["field"], "title", "{refused:?}");
+        assert_eq!(anna.asks(&open("What the heck")).await.good()["summary"]["title"], "What the ••••");
+        let text = "Please look at the new price list today";
+        for _ in 0..limits::DUPLICATES_MAX {
+            anna.asks(&open(text)).await.good();
+        }
+        refused_for_now(&anna.asks(&open(text)).await, "a copy", Code::DuplicateMessage);
+        refused_for_now(&anna.asks(&send(scene.group, text)).await, "as a message", Code::DuplicateMessage);
+
+        let old = "now() - interval '30 days'";
+        let company = scene.nordwind.id;
+        scene.nordwind.arranges(&format!("UPDATE companies SET created_at = {old} WHERE id = '{company}'")).await;
+        let burst = limits::SEND_BURST * limits::NEWCOMER_PERCENT / 100;
+        for n in 0..burst {
+            ben.asks(&open(&n.to_string())).await.good();
+        }
+        refused_for_now(&ben.asks(&open("One more")).await, "a newcomer", Code::NewcomerLimit);
+    });
+}
+
+#[test]
+fn the_trail_names_no_conversation_that_its_reader_may_not_see() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let (olga, anna) = (server.admits(&scene.olga).await, server.admits(&scene.anna).await);
+        olga.asks(&set(&json!({ "version": 0, "linksPerMessage": 0, "mentionsPerMessage": 0 }))).await.good();
+        let mention = format!("[@Somebody](postil:user/{})", user_id(scene.ben.id));
+        anna.asks(&send(scene.direct, "https://a.example")).await.refused("between two", Code::TooManyLinks);
+        anna.asks(&send(scene.invoice_talk, &mention)).await.refused("about the invoice", Code::TooManyMentions);
+        let items = trail(&olga, "").await;
+        let of =
+            |kind: &str| items.iter().find(|item| item["kind"] == kind).expect("it is told")["conversationId"].clone();
+        assert_eq!(of("too_many_links"), Value::Null, "{items:#?}");
+        assert_eq!(of("too_many_mentions"), conversation_id(scene.invoice_talk), "{items:#?}");
+    });
+}
+
+#[test]
+fn the_muted_the_refused_words_and_floods_on_sockets_are_in_the_trail() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let (olga, anna, ben, mara) = (
+            server.admits(&scene.olga).await,
+            server.admits(&scene.anna).await,
+            server.admits(&scene.ben).await,
+            server.admits(&scene.mara).await,
+        );
+        let entries = json!([{ "words": "darn", "action": "refuse" }]);
+        let words = Ask::new(Method::PUT, "/admin/words").json(&json!({ "baseVersion": 0, "entries": entries }));
+        mara.asks(&words).await.good();
+        ben.asks(&send(scene.group, "darn")).await.refused("a word", Code::WordRefused);
+        let mute = format!(
+            "INSERT INTO mutes (company_id, id, user_id, muted_until, created_at) VALUES ('{}', gen_random_uuid(), '{}', now() + interval '1 day', now())",
+            scene.nordwind.id, scene.anna.id
+        );
+        scene.nordwind.arranges(&mute).await;
+        anna.asks(&send(scene.group, "Hm")).await.refused("muted", Code::Muted);
+        let mut socket = ben.listens().await;
+        for n in 0..=4 * limits::SOCKET_FRAMES_BURST {
+            socket.says(&json!({ "type": "activity", "active": n % 2 == 0 })).await;
+        }
+        assert_eq!(socket.closes().await, 4429);
+        let items = eventually("all is told", async || {
+            let items = trail(&olga, "").await;
+            items.iter().any(|item| item["kind"] == "frame_flood").then_some(items)
+        })
+        .await;
+        let who = |kind: &str| items.iter().find(|item| item["kind"] == kind).expect("it is told")["userId"].clone();
+        assert_eq!(who("muted"), user_id(scene.anna.id));
+        assert_eq!(who("word_refused"), user_id(scene.ben.id));
+        assert_eq!(who("frame_flood"), user_id(scene.ben.id));
+    });
+}
+
+#[test]
+fn a_look_at_the_trail_writes_ones_own_companys_and_needs_no_writing() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        let server = Server::start(house).await;
+        let (olga, anna, sven) =
+            (server.admits(&scene.olga).await, server.admits(&scene.anna).await, server.admits(&scene.sven).await);
+        let nothing = || format!("/messages/msg_{}", fresh_id().simple());
+        anna.gets(nothing()).await.refused("nothing there", Code::NotFound);
+        sven.gets(nothing()).await.refused("nor there", Code::NotFound);
+        assert_eq!(trail(&olga, "").await.len(), 1);
+        let written: i64 = scene.south.value("SELECT count(*) FROM refusals").await;
+        assert_eq!(written, 0, "another company's wait for their own");
+        // What can't be written is no reason to show nothing, and is written later, once.
+        scene.nordwind.arranges("REVOKE INSERT ON refusals FROM postil_worker").await;
+        anna.asks(&Ask::new(Method::DELETE, nothing())).await.refused("nothing there", Code::NotFound);
+        for _ in 0..3 {
+            let items = trail(&olga, "").await;
+            assert_eq!(items.iter().map(|item| item["count"].as_i64().unwrap()).sum::<i64>(), 1, "{items:#?}");
+        }
+        scene.nordwind.arranges("GRANT INSERT ON refusals TO postil_worker").await;
+        let items = trail(&olga, "").await;
+        assert_eq!(items.iter().map(|item| item["count"].as_i64().unwrap()).sum::<i64>(), 2, "{items:#?}");
     });
 }

@@ -14,7 +14,7 @@ mod trips;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
-use crate::harness::{Company, House};
+use crate::harness::{Company, House, house::setting};
 
 /// How many rows each table of `company` has, and how many sessions and tickets there are: what a request leaves behind.
 async fn footprint(house: &House, company: &Company) -> Value {
@@ -34,4 +34,14 @@ async fn footprint(house: &House, company: &Company) -> Value {
         counts[&table] = count.into();
     }
     counts
+}
+
+/// Forgets what was paid for, as Redis does after [`postil::limits::RECEIPT_S`].
+async fn forgets_receipts(house: &House) {
+    let client = redis::Client::open(setting("REDIS_URL")).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let pattern = format!("{}:{{rate}}:receipt:*", house.name);
+    let keys: Vec<String> = redis::cmd("KEYS").arg(&pattern).query_async(&mut redis).await.unwrap();
+    assert!(!keys.is_empty(), "nothing was paid for");
+    redis::cmd("DEL").arg(keys).exec_async(&mut redis).await.unwrap();
 }
