@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What entries can be about, for the filter: the names of docs/audit.md.
-const ACTIONS: [(&str, &str); 27] = [
+const ACTIONS: [(&str, &str); 28] = [
     ("session.sign_in", "Sign-in"),
     ("session.sign_in_refused", "Refused sign-in"),
     ("session.sign_out", "Sign-out"),
@@ -43,6 +43,7 @@ const ACTIONS: [(&str, &str); 27] = [
     ("key.change", "Key changed"),
     ("key.delete", "Key deleted"),
     ("user.change", "Account changed"),
+    ("moderation.list", "Queue of reports looked at"),
     ("moderation.view", "Reported message looked at"),
     ("audit.export", "Audit log exported"),
     ("audit.read", "Audit log read"),
