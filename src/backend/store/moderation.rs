@@ -166,9 +166,10 @@ fn case(row: &PgRow) -> Result<JudgedCase, StoreError> {
         reported_at: rows::timestamp(row, "reported_at")?,
         resolved_at: rows::timestamp_or_null(row, "resolved_at")?,
     };
-    let place = match row.try_get::<bool, _>("is_out_of_sight")? {
-        true => None,
-        false => Some(rows::resource(row, "place", "place_kind", "place_id")?),
+    let place = if row.try_get("is_out_of_sight")? {
+        None
+    } else {
+        Some(rows::resource(row, "place", "place_kind", "place_id")?)
     };
     Ok(JudgedCase { case, resource, place, author_role: rows::role_key(row.try_get("role_key")?)? })
 }

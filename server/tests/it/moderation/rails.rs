@@ -66,7 +66,7 @@ async fn opened(client: &Client, id: &str) -> Value {
 
 /// The outcome of one act, asked of the database alone.
 async fn outcome(who: &Actor, message: Uuid, act: &str, everywhere: bool) -> String {
-    let until = (act == "mute").then(|| now() + std::time::Duration::from_secs(3600));
+    let until = (act == "mute").then(|| now() + std::time::Duration::from_hours(1));
     let mut tx = who.enters().await;
     let outcome = sqlx::query_scalar("SELECT outcome FROM app.moderate($1, $2, $3, $4, $5, 'x', $6, $7, NULL, $8)")
         .bind(who.id)
