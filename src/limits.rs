@@ -336,12 +336,14 @@ pub const REFUSALS_KEEP_DAYS: i64 = 90;
 pub const MODERATION_NOTE_CHARS_MAX: usize = 500;
 /// Longest time for which somebody can be muted at once, in days: a year; longer is what ending a membership is for.
 pub const MUTE_DAYS_MAX: i64 = 366;
+/// Earlier versions of a reported message that its moderator is shown: those that were reported. `app.case_open()` says the same.
+pub const REPORTED_VERSIONS_MAX: usize = 3;
 /// Unacknowledged notices told at once; older ones come when these are read.
 pub const NOTICES_MAX: i64 = 50;
 /// People whom one person can block: nobody knows more whom they can't stand.
 pub const BLOCKS_MAX: i64 = 200;
-/// Entries of a company's word list. Each message is split into words once and looked up in a table, so that the number costs
-/// memory, not time: some 100 bytes each.
+/// Entries of a company's word list, in a tree by their words: judging a message takes at most [`WORD_PHRASE_MAX`] + 1 steps from each
+/// of its words, however many entries begin alike, so that the number costs memory, not time: some 100 bytes for each word.
 pub const WORD_ENTRIES_MAX: usize = 500;
 /// Longest entry of a word list, in characters.
 pub const WORD_CHARS_MAX: usize = 60;

@@ -47,7 +47,7 @@ struct Piece {
 const fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
         | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
-        | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 fn fold(text: &str) -> String {
@@ -124,9 +124,73 @@ fn joined(pieces: &[Piece], least: usize, together: impl Fn(&Piece, &Piece) -> b
     groups.into_iter().flat_map(one).collect()
 }
 
-/// The ways in which a text can be read.
-fn readings(text: &str) -> [Vec<Piece>; 3] {
-    let pieces = pieces(text);
+/// Where a destination that begins at `start` ends: at a blank, an angle bracket, or a closing parenthesis that it did not open.
+fn end_of_destination(text: &str, start: usize) -> usize {
+    let (mut depth, mut escaped) = (0_usize, false);
+    for (at, c) in text[start..].char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '(' => depth += 1,
+            ')' if depth == 0 => return start + at,
+            ')' => depth -= 1,
+            '<' if at == 0 => {}
+            c if c.is_whitespace() || matches!(c, '<' | '>') => return start + at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// Where links in the source lead: what stands there is followed and not read, and covered it would lead elsewhere. Rather too much
+/// than too little: a bare address is one, too.
+fn destinations(text: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    let mut note = |start: usize| {
+        // Each text once, however many signs of a link are in it: they come in order.
+        if found.last().is_none_or(|last| last.end <= start) {
+            found.push(start..end_of_destination(text, start));
+        }
+    };
+    let bytes = text.as_bytes();
+    let mut line = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        match (byte, bytes.get(at + 1)) {
+            (b'\n', _) => line = at + 1,
+            // `[text](destination)`, and at the beginning of a line `[name]: destination`.
+            (b']', Some(next @ (b'(' | b':'))) if *next == b'(' || text[line..].trim_start().starts_with('[') => {
+                let rest = &text[at + 2..];
+                note(at + 2 + (rest.len() - rest.trim_start().len()));
+            }
+            (b'<', Some(next))
+                if next.is_ascii_alphabetic() && text[at..end_of_destination(text, at)].contains([':', '@']) =>
+            {
+                note(at);
+            }
+            (b':', _) if text[at..].starts_with("://") => {
+                let scheme = bytes[..at].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+                note(at - scheme);
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start < b.end && b.start < a.end
+}
+
+/// Whether any of `sorted`, which do not overlap each other, overlaps `place`.
+fn is_among(sorted: &[Range<usize>], place: &Range<usize>) -> bool {
+    let next = sorted.partition_point(|one| one.end <= place.start);
+    sorted.get(next).is_some_and(|one| overlap(one, place))
+}
+
+/// The ways in which a text can be read, without what stands in `without`.
+fn readings(text: &str, without: &[Range<usize>]) -> [Vec<Piece>; 3] {
+    let mut pieces = pieces(text);
+    pieces.retain(|piece| !is_among(without, &piece.place));
     // f.u.c.k and fu-ck, but not pen.is: pieces that could be words by themselves stay apart.
     let signs = joined(&pieces, 2, |before, piece| match piece.gap {
         Gap::Markup => true,
@@ -146,6 +210,9 @@ pub enum EntryError {
     /// It has no letter and no digit.
     #[error("has no letter or digit")]
     Empty,
+    /// It has a control character, which no message has and the database does not take.
+    #[error("has a control character")]
+    Control,
     /// It is too long.
     #[error("is longer than {} characters, or than {} words", limits::WORD_CHARS_MAX, limits::WORD_PHRASE_MAX)]
     TooLong,
@@ -158,17 +225,23 @@ pub enum EntryError {
 struct Entry {
     words: String,
     action: WordAction,
-    /// Folded, in order; with diacritics only if the entry has any.
-    parts: Vec<String>,
-    exact: bool,
+}
+
+/// A place in the tree of entries, reached by the words on the way to it.
+#[derive(Debug, Default)]
+struct Node {
+    next: HashMap<String, usize>,
+    /// The entry that ends here.
+    entry: Option<usize>,
 }
 
 /// A version of a company's word list, ready to be asked.
 #[derive(Debug, Default)]
 pub struct Words {
     entries: Vec<Entry>,
-    /// By the first word.
-    first: HashMap<String, Vec<usize>>,
+    /// Two trees, so that entries that begin alike cost what one of them costs: the first node is the root of the entries without
+    /// diacritics, the second that of those with.
+    nodes: Vec<Node>,
 }
 
 /// What is to become of a text.
@@ -195,9 +268,12 @@ impl Words {
     /// # Errors
     /// See [`EntryError`].
     pub fn new(entries: &[WordEntry]) -> Result<Self, (usize, EntryError)> {
-        let mut words = Self::default();
+        let mut words = Self { entries: Vec::new(), nodes: vec![Node::default(), Node::default()] };
         for (place, entry) in entries.iter().enumerate() {
             let pieces = pieces(&entry.words);
+            if entry.words.contains(char::is_control) {
+                return Err((place, EntryError::Control));
+            }
             if pieces.is_empty() {
                 return Err((place, EntryError::Empty));
             }
@@ -205,14 +281,18 @@ impl Words {
                 return Err((place, EntryError::TooLong));
             }
             let exact = pieces.iter().any(|piece| piece.exact != piece.bare);
-            let parts: Vec<String> =
-                pieces.into_iter().map(|piece| if exact { piece.exact } else { piece.bare }).collect();
-            let known = words.first.entry(parts[0].clone()).or_default();
-            if known.iter().any(|index| words.entries[*index].parts == parts) {
+            let mut node = usize::from(exact);
+            for piece in pieces {
+                let fresh = words.nodes.len();
+                node = *words.nodes[node].next.entry(if exact { piece.exact } else { piece.bare }).or_insert(fresh);
+                if node == fresh {
+                    words.nodes.push(Node::default());
+                }
+            }
+            if words.nodes[node].entry.replace(place).is_some() {
                 return Err((place, EntryError::Twice));
             }
-            known.push(place);
-            words.entries.push(Entry { words: entry.words.trim().to_owned(), action: entry.action, parts, exact });
+            words.entries.push(Entry { words: entry.words.trim().to_owned(), action: entry.action });
         }
         Ok(words)
     }
@@ -223,29 +303,31 @@ impl Words {
         self.entries.is_empty()
     }
 
-    fn find(&self, text: &str) -> Vec<Found> {
-        let mut found = Vec::new();
-        for reading in readings(text) {
-            for (at, piece) in reading.iter().enumerate() {
-                let mut candidates: Vec<usize> = Vec::new();
-                for word in [&piece.bare, &piece.exact] {
-                    candidates.extend(self.first.get(word).into_iter().flatten());
-                }
-                candidates.dedup();
-                for index in candidates {
-                    let entry = &self.entries[index];
-                    let Some(window) = reading.get(at..at + entry.parts.len()) else { continue };
-                    let same = |(part, piece): (&String, &Piece)| {
-                        *part == *(if entry.exact { &piece.exact } else { &piece.bare })
-                    };
-                    if entry.parts.iter().zip(window).all(same) {
-                        let place = window[0].place.start..window[window.len() - 1].place.end;
-                        found.push(Found { entry: index, place });
+    fn find(&self, text: &str, without: &[Range<usize>]) -> Vec<Found> {
+        self.walk(text, without).0
+    }
+
+    /// What is found, and in how many steps: at most one for each word of a phrase, from each word of the text, in either tree and
+    /// each reading.
+    fn walk(&self, text: &str, without: &[Range<usize>]) -> (Vec<Found>, usize) {
+        let (mut found, mut steps) = (Vec::new(), 0);
+        for reading in readings(text, without) {
+            for at in 0..reading.len() {
+                for exact in [false, true] {
+                    let mut node = usize::from(exact);
+                    for piece in &reading[at..] {
+                        steps += 1;
+                        let word = if exact { &piece.exact } else { &piece.bare };
+                        let Some(next) = self.nodes[node].next.get(word) else { break };
+                        node = *next;
+                        if let Some(entry) = self.nodes[node].entry {
+                            found.push(Found { entry, place: reading[at].place.start..piece.place.end });
+                        }
                     }
                 }
             }
         }
-        found
+        (found, steps)
     }
 
     /// The entries with this action among those found, each once, in the list's order.
@@ -264,8 +346,15 @@ impl Words {
             return Judgement::default();
         }
         let shown = parse(body).plain();
-        let in_body = self.find(body);
-        let mut all = self.find(&shown);
+        let destinations = destinations(body);
+        // Postil's own addresses are ids: nobody reads them, and covered they would name nobody.
+        let own: Vec<Range<usize>> = destinations
+            .iter()
+            .filter(|place| body[place.start..place.end].trim_start_matches('<').starts_with("postil:"))
+            .cloned()
+            .collect();
+        let in_body = self.find(body, &own);
+        let mut all = self.find(&shown, &[]);
         all.extend(in_body.iter().map(|one| Found { entry: one.entry, place: one.place.clone() }));
         let mut judgement = Judgement {
             refused: self.named(&all, WordAction::Refuse).into_iter().next(),
@@ -274,28 +363,45 @@ impl Words {
             body: None,
         };
         if judgement.refused.is_none() && !judgement.masked.is_empty() {
-            let places: Vec<Range<usize>> = in_body
+            let (led, read): (Vec<Found>, Vec<Found>) = in_body
                 .into_iter()
                 .filter(|one| self.entries[one.entry].action == WordAction::Mask)
-                .map(|one| one.place)
-                .collect();
-            let masked = covered(body, &places);
-            // What can't be covered in the source would be shown all the same.
-            let left = self.named(&self.find(&parse(&masked).plain()), WordAction::Mask);
-            judgement.refused = left.into_iter().next();
+                .partition(|one| is_among(&destinations, &one.place));
+            let masked = covered(body, &merged(read.into_iter().map(|one| one.place).collect()));
+            // What can't be covered in the source would be shown all the same; and a link is not made to lead elsewhere.
+            let mut left = self.find(&parse(&masked).plain(), &[]);
+            left.extend(led);
+            judgement.refused = self.named(&left, WordAction::Mask).into_iter().next();
             judgement.body = Some(masked);
         }
         judgement
     }
 }
 
-/// The text with each letter in these places covered. Signs stay, so that no markup is torn apart.
+/// These places in order, those that overlap or touch made one.
+fn merged(mut places: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    places.sort_unstable_by_key(|place| place.start);
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for place in places {
+        match found.last_mut() {
+            Some(last) if last.end >= place.start => last.end = last.end.max(place.end),
+            _ => found.push(place),
+        }
+    }
+    found
+}
+
+/// The text with each letter in these merged places covered. Signs stay, so that no markup is torn apart.
 fn covered(text: &str, places: &[Range<usize>]) -> String {
+    let mut ahead = places.iter().peekable();
     text.char_indices()
-        .filter_map(|(at, c)| match places.iter().any(|place| place.contains(&at)) {
-            true if c.is_alphanumeric() => Some('•'),
-            true if is_combining_mark(c) || is_invisible(c) => None,
-            _ => Some(c),
+        .filter_map(|(at, c)| {
+            while ahead.next_if(|place| place.end <= at).is_some() {}
+            match ahead.peek().is_some_and(|place| place.contains(&at)) {
+                true if c.is_alphanumeric() => Some('•'),
+                true if is_combining_mark(c) || is_invisible(c) => None,
+                _ => Some(c),
+            }
         })
         .collect()
 }
@@ -337,6 +443,11 @@ mod tests {
             "(darn)",
             "darn,darn",
             "x\ndarn\ny",
+            "da\u{fff0}rn",
+            "d\u{fff9}arn",
+            "da\u{1bca0}rn",
+            "dar\u{1d173}n",
+            "[see](https://darn.example/a)",
         ] {
             assert!(finds("darn", text), "{text:?}");
         }
@@ -399,6 +510,30 @@ mod tests {
     }
 
     #[test]
+    fn no_link_is_made_to_lead_elsewhere_and_no_mention_is_lost() {
+        let words = list(&[("darn", WordAction::Mask), ("user", WordAction::Mask), ("postil", WordAction::Refuse)]);
+        let mention = "[@Ben](postil:user/usr_01890a5d-ac96-774b-bcce-b302099a8057)";
+        // What nobody reads is nothing to find; beside it, words are covered.
+        assert_eq!(words.judge(mention, markdown::parse), Judgement::default());
+        let found = words.judge(&format!("{mention} oh darn user"), markdown::parse);
+        assert_eq!((found.body, found.refused), (Some(format!("{mention} oh •••• ••••")), None));
+        for text in [
+            "[here](https://darn.example/a)",
+            "[here](<https://darn.example/a>)",
+            "[here](https://a.example/(b)/darn)",
+            "<https://darn.example>",
+            "https://darn.example/a",
+            "[here][1]\n\n[1]: https://darn.example",
+        ] {
+            let found = words.judge(text, markdown::parse);
+            assert_eq!(found.refused.as_deref(), Some("darn"), "{text}");
+        }
+        // What is shown of a link is covered like any other text.
+        let found = words.judge("[darn](https://a.example/b) darn", markdown::parse);
+        assert_eq!((found.body.as_deref(), found.refused), (Some("[••••](https://a.example/b) ••••"), None));
+    }
+
+    #[test]
     fn refusing_goes_before_masking_and_every_flag_is_told_once() {
         let words = list(&[("a1", WordAction::Mask), ("b2", WordAction::Refuse), ("c3", WordAction::Flag)]);
         let found = words.judge("c3 a1 b2 c3", markdown::parse);
@@ -411,6 +546,7 @@ mod tests {
     fn entries_have_bounds() {
         let one = |words: &str| Words::new(&[WordEntry { words: words.to_owned(), action: WordAction::Flag }]);
         assert_eq!(one(" ?! ").unwrap_err(), (0, EntryError::Empty));
+        assert_eq!(one("a\u{0}b").unwrap_err(), (0, EntryError::Control));
         assert_eq!(one(&"x".repeat(limits::WORD_CHARS_MAX + 1)).unwrap_err(), (0, EntryError::TooLong));
         assert_eq!(one("a b c d e f g h i").unwrap_err(), (0, EntryError::TooLong));
         let twice = ["Darn", "dárn", "d\u{200b}arn"]
@@ -428,5 +564,26 @@ mod tests {
             let found = words.judge(&text, markdown::parse);
             assert_eq!(found.masked.is_empty(), !text.contains("darn"));
         }
+    }
+
+    #[test]
+    fn a_list_of_likes_costs_no_more_steps_than_one_of_them() {
+        // Phrases within phrases, and hundreds that begin alike.
+        let nested: Vec<String> = (1..=limits::WORD_PHRASE_MAX).map(|n| vec!["a"; n].join(" ")).collect();
+        let alike =
+            (0..limits::WORD_ENTRIES_MAX).map(|n| format!("{} w{n}", ["a"; limits::WORD_PHRASE_MAX - 1].join(" ")));
+        for entries in [nested, alike.collect()] {
+            let entries: Vec<(&str, WordAction)> =
+                entries.iter().map(|words| (words.as_str(), WordAction::Mask)).collect();
+            let (words, text) = (list(&entries), "a ".repeat(4_000));
+            let pieces: usize = readings(&text, &[]).iter().map(Vec::len).sum();
+            let (found, steps) = words.walk(&text, &[]);
+            assert!(steps <= 2 * pieces * (limits::WORD_PHRASE_MAX + 1), "{steps} steps for {pieces} words");
+            assert!(found.len() <= pieces * limits::WORD_PHRASE_MAX, "{} finds", found.len());
+        }
+        // Covering goes through the text once: thousands of finds that overlap are few places.
+        let overlapping = (0..4_000).rev().map(|n| n * 2..n * 2 + 15).collect();
+        assert_eq!(merged(overlapping), vec![0..8_013; 1]);
+        assert_eq!(merged(vec![7..9, 0..2, 1..3]), [0..3, 7..9]);
     }
 }

@@ -27,6 +27,7 @@ use super::{
 struct Recent {
     stamp: Stamp,
     own: bool,
+    author: UserId,
     record: Option<RecordKey>,
     created_at: Timestamp,
     /// The last ticket drawn when it was last heard of.
@@ -60,8 +61,6 @@ pub(super) struct Conversation {
     /// Until when the viewer may not write.
     pub muted_until: Option<Timestamp>,
     pub notices: Vec<Notice>,
-    /// Whose messages about no record are folded.
-    pub blocked: Vec<UserId>,
     /// How far people have read, as frames told: one may overtake the answer that names its person.
     receipts: HashMap<UserId, i64>,
     /// How far the viewer has read, or says so with a request under way.
@@ -98,7 +97,6 @@ impl Conversation {
             can: None,
             muted_until: None,
             notices: Vec::new(),
-            blocked: Vec::new(),
             receipts: HashMap::new(),
             read_seq: 0,
             read_acked: 0,
@@ -115,6 +113,11 @@ impl Conversation {
             typing: BTreeMap::new(),
             timeline: Timeline::default(),
         }
+    }
+
+    /// Whose messages about no record are folded.
+    pub fn blocked(&self) -> &[UserId] {
+        self.base.as_ref().map_or(&[], |base| &base.blocked_ids)
     }
 
     pub fn preview(&self) -> Option<&MessagePreview> {
@@ -134,7 +137,10 @@ impl Conversation {
     pub fn unread(&self) -> u16 {
         let recent = self.recent.range(self.read_seq.saturating_add(1)..);
         let recent = recent
-            .filter(|(_, message)| !message.own && !message.stamp.is_tombstone())
+            .filter(|(_, message)| {
+                let is_folded = message.record.is_none() && self.blocked().contains(&message.author);
+                !message.own && message.stamp.is_shown() && !is_folded
+            })
             .take(usize::from(limits::UNREAD_COUNT_MAX));
         let recent = u16::try_from(recent.count()).unwrap_or(limits::UNREAD_COUNT_MAX);
         self.counted_unread().saturating_add(recent).min(limits::UNREAD_COUNT_MAX)
@@ -310,7 +316,6 @@ impl Conversation {
         self.can = Some(detail.can);
         self.muted_until = detail.muted_until;
         self.notices = detail.notices;
-        self.blocked = detail.blocked_ids;
         self.detail_ticket = ticket;
         self.timeline.revision = desk.revision;
     }
@@ -333,6 +338,7 @@ impl Conversation {
             let recent = Recent {
                 stamp,
                 own: desk.is_own(message),
+                author: message.author.id,
                 record: record.cloned(),
                 created_at: message.created_at,
                 seen: desk.ticket,
@@ -348,7 +354,9 @@ impl Conversation {
         } else if framed && message.seq > self.read_seq && !desk.is_own(message) {
             let deleted = stamp.is_tombstone() && self.counted_unread() > 0;
             let restored = !stamp.is_tombstone() && known.is_some_and(Stamp::is_tombstone);
-            if deleted || restored {
+            // Hidden, it is not counted; restored, it is again.
+            let moderated = stamp.moderated() != known.map_or(0, Stamp::moderated);
+            if deleted || restored || moderated {
                 self.want(desk, effects);
             }
         }
@@ -382,13 +390,15 @@ impl Conversation {
         } else if counted || self.preview.as_ref().and_then(|shown| shown.seq).is_some_and(|seq| seq > message.seq) {
             return;
         }
+        let blocked = message.link.is_none() && self.blocked().contains(&message.author.id);
         let line = MessagePreview {
             id: message.id,
             author_id: message.author.id,
             author_name: message.author.name.clone(),
-            text: message.text.preview(),
+            text: if blocked { String::new() } else { message.text.preview() },
             created_at: message.created_at,
             deleted: stamp.is_tombstone(),
+            blocked,
         };
         let record = message.link.as_ref().map(|link| link.record.clone());
         self.preview = Some(Preview { line, seq: Some(message.seq), stamp: Some(stamp), record, seen: desk.ticket });

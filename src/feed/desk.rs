@@ -67,4 +67,14 @@ impl Stamp {
     pub fn is_tombstone(self) -> bool {
         self.deleted
     }
+
+    pub fn moderated(self) -> u32 {
+        self.moderated
+    }
+
+    /// Whether there is something to read: neither deleted nor hidden. Hidings and restorings take turns, so that an odd number of
+    /// them is a hidden message.
+    pub fn is_shown(self) -> bool {
+        !self.deleted && self.moderated.is_multiple_of(2)
+    }
 }

@@ -84,7 +84,7 @@ impl Feed {
             can: conversation.can,
             muted_until: conversation.muted_until,
             notices: &conversation.notices,
-            blocked: &conversation.blocked,
+            blocked: conversation.blocked(),
             stale: conversation.unsure > 0 || conversation.base_ticket <= self.desk.barrier,
         })
     }

@@ -133,7 +133,7 @@ pub struct AbuseEntry {
     /// What stands for the network address of the last one: the same for the same, and no way back to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// What was asked for last, by its operation id.
+    /// What was asked for last, by its operation id; `withheld` for a report, because nobody is told who reports.
     pub operation: String,
     /// Where, last.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -30,6 +30,8 @@ words! {
         MessageDelete = "message.delete",
         /// A message was reported.
         MessageReport = "message.report",
+        /// A moderator looked at the queue of reports.
+        ModerationList = "moderation.list",
         /// A moderator looked at a reported message.
         ModerationView = "moderation.view",
         /// A message's text was taken from everybody.
@@ -92,6 +94,10 @@ words! {
         CompanyCreate = "company.create",
         /// Its settings are others.
         CompanyChange = "company.change",
+        /// The company requires its access hook.
+        AccessHookCreate = "access_hook.create",
+        /// The company released its access hook.
+        AccessHookChange = "access_hook.change",
         /// The company set limits of its own.
         LimitsCreate = "limits.create",
         /// They are others.

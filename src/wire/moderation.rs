@@ -74,7 +74,7 @@ words! {
     }
 }
 
-/// `POST /messages/{id}/reports`: once per person and message; again answers the first report.
+/// `POST /messages/{id}/reports`: once per person and version of a message; again answers that report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateReport {
@@ -156,8 +156,12 @@ pub struct ReportCase {
 pub struct OpenedCase {
     /// The case.
     pub case: ReportCase,
-    /// The reported message, with its text even if it is hidden or deleted.
+    /// The reported message as it stands, with its text even if it is hidden or deleted.
     pub message: CaseMessage,
+    /// What was reported of it and is not there any more, because it was edited since: up to
+    /// [`crate::limits::REPORTED_VERSIONS_MAX`] versions, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reported: Vec<CaseVersion>,
     /// Up to two messages before it in its thread, oldest first, as far as the moderator's right reaches.
     pub before: Vec<CaseMessage>,
     /// Up to two after it.
@@ -191,6 +195,23 @@ pub struct CaseMessage {
     /// When a moderator hid it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden_at: Option<Timestamp>,
+    /// Whether a deny rule keeps its text from this moderator: `body` and `text` are empty.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub withheld: bool,
+}
+
+/// An earlier version of a reported message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CaseVersion {
+    /// Which.
+    pub version: u32,
+    /// The Markdown source.
+    pub body: String,
+    /// The parsed text.
+    pub text: Document,
+    /// When it was written.
+    pub created_at: Timestamp,
 }
 
 /// A report in a case.

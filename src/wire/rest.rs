@@ -277,6 +277,8 @@ pub struct ConversationSummary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<MessagePreview>,
     /// Unread messages that the viewer may see, counted to [`crate::limits::UNREAD_COUNT_MAX`].
+    ///
+    /// Hidden messages are not counted, nor those about no record of people in `blockedIds`.
     pub unread: u16,
     /// Position up to which the viewer has read.
     pub read_seq: i64,
@@ -284,6 +286,9 @@ pub struct ConversationSummary {
     pub last_seq: i64,
     /// When something last happened.
     pub activity_at: Timestamp,
+    /// Participants whom the viewer has blocked, in a conversation about no record: their messages about no record are folded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked_ids: Vec<UserId>,
 }
 
 /// One line about a message.
@@ -296,12 +301,15 @@ pub struct MessagePreview {
     pub author_id: UserId,
     /// The writer's name.
     pub author_name: String,
-    /// Its beginning; empty for a deleted message.
+    /// Its beginning; empty for a deleted, hidden or folded message.
     pub text: String,
     /// When it was sent.
     pub created_at: Timestamp,
     /// Whether it is a tombstone.
     pub deleted: bool,
+    /// Whether it is folded, because the viewer has blocked its author.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub blocked: bool,
 }
 
 /// `GET /conversations`.
@@ -359,9 +367,6 @@ pub struct ConversationDetail {
     /// What moderators did about messages of the viewer here, as far as the viewer has not acknowledged it; newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<Notice>,
-    /// Participants whom the viewer has blocked, in a conversation about no record: their messages about no record are folded.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub blocked_ids: Vec<UserId>,
 }
 
 /// Someone in a conversation.
@@ -573,7 +578,13 @@ pub struct MessageHtml {
     pub id: MessageId,
     /// Which version of it.
     pub version: u32,
-    /// A fragment of paragraphs, lists, code and links; empty for a tombstone. Cleaned: no script, style, image or class.
+    /// How often it was hidden or restored: a version that is hidden is not the one that was fetched before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub moderated: u32,
+    /// When a moderator hid it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden_at: Option<Timestamp>,
+    /// A fragment of paragraphs, lists, code and links; empty for a tombstone and for what is hidden. Cleaned: no script, style, image or class.
     pub html: String,
 }
 

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use postil::{
     domain::Note,
     limits,
-    wire::{CaseAct, CaseMessage, CaseReport, CaseState, Moderate, ModerationAct, OpenedCase, ReportCase},
+    wire::{CaseAct, CaseMessage, CaseReport, CaseState, CaseVersion, Moderate, ModerationAct, OpenedCase, ReportCase},
 };
 
 use super::{
@@ -33,7 +33,7 @@ const LENGTHS: [(i64, &str); 5] = [
 /// The case, in the queue's place.
 #[must_use]
 pub fn case(cases: Cases, opened: &OpenedCase) -> Node {
-    let OpenedCase { case, message, before, after, reports, acts } = opened;
+    let OpenedCase { case, message, reported: versions, before, after, reports, acts } = opened;
     let back = button("link case-back", move || cases.back()).child(icon::icon(icon::BACK)).child("Back to the queue");
     let state = match case.state {
         CaseState::Open => "Open",
@@ -66,6 +66,10 @@ pub fn case(cases: Cases, opened: &OpenedCase) -> Node {
         .child(title)
         .child(facts)
         .child(part("The message and its neighbours", el("ul", "case-talk").children(around).into()))
+        .child((!versions.is_empty()).then(|| {
+            let versions = versions.iter().map(|one| version(cases, one));
+            part("What stood there when it was reported", el("ul", "case-list").children(versions).into())
+        }))
         .child(part(
             "What was reported",
             el("ul", "case-list").children(reports.iter().map(|one| reported(cases, one))).into(),
@@ -91,7 +95,23 @@ fn told(cases: Cases, message: &CaseMessage, reported: bool) -> Node {
     el("li", if reported { "case-message is-reported" } else { "case-message" })
         .test_id(if reported { "reported" } else { "neighbour" })
         .child(head)
-        .child(el("p", "case-text").attr("dir", "auto").child(message.body.clone()))
+        .child(if message.withheld {
+            el("p", "muted").test_id("withheld").child(
+                "A rule of your company keeps the text of this message from you. Judge it by its reports, or leave it to somebody else.",
+            )
+        } else {
+            el("p", "case-text").attr("dir", "auto").child(message.body.clone())
+        })
+        .into()
+}
+
+/// A version of it that was reported, and is not there any more.
+fn version(cases: Cases, version: &CaseVersion) -> Node {
+    let at = version.created_at;
+    el("li", "case-item")
+        .test_id("reported-version")
+        .child(div("case-head").child(span("muted").live(move || cases.desk.clock.get().long(at))))
+        .child(el("p", "case-text").attr("dir", "auto").child(version.body.clone()))
         .into()
 }
 
@@ -232,7 +252,7 @@ fn acting(cases: Cases, of: &ReportCase, act: ModerationAct) -> Node {
     let length = RwSignal::new(LENGTHS[1].0.to_string());
     let everywhere = RwSignal::new(false);
     let read = if act == ModerationAct::Resolve {
-        "For other moderators and the audit log. At most 500 characters."
+        "For other moderators. At most 500 characters."
     } else {
         "The author reads it, and not who wrote it. At most 500 characters."
     };

@@ -213,6 +213,7 @@ fn main(scope: Scope, row: &Row) -> Vec<Node> {
     let preview = match (&row.typing, &row.last) {
         (Some(name), _) => format!("{name} is writing"),
         (None, Some(last)) if last.deleted => "Message deleted".to_owned(),
+        (None, Some(last)) if last.blocked => "Message from a blocked person".to_owned(),
         // Hidden by a moderator; or a message of signs that no line can show.
         (None, Some(last)) if last.text.is_empty() => "…".to_owned(),
         (None, Some(last)) if last.author_id == scope.viewer => format!("You: {}", last.text),

@@ -308,8 +308,8 @@ impl Loader for Sample {
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(value: Value) -> Option<T> {
-    Some(serde_json::from_value(value).expect("what the wire says"))
+fn read<T: serde::de::DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).expect("what the wire says")
 }
 
 fn member(n: usize) -> Value {
@@ -336,56 +336,56 @@ fn admin_data(section: Section) -> Data {
     let mut data = Data::default();
     match section {
         Section::Members => {
-            data.members = read(members());
-            data.roles = read(roles());
-            data.departments = read(named("dep", "Finance"));
-            data.projects = read(named("prj", "Line 4"));
-            data.invitations = read(
+            data.members = Some(read(members()));
+            data.roles = Some(read(roles()));
+            data.departments = Some(read(named("dep", "Finance")));
+            data.projects = Some(read(named("prj", "Line 4")));
+            data.invitations = Some(read(
                 json!({ "items": [{ "id": id("inv", 1), "email": "new@example.com", "name": "Nina New", "role": "staff",
                 "kind": "internal", "createdAt": at, "expiresAt": "2026-11-27T08:00:00Z" }] }),
-            );
+            ));
         }
         Section::Roles | Section::Policy => {
             let mut whole = version();
             whole["document"] = serde_json::to_value(&policy).expect("a policy");
-            data.policy = read(whole);
+            data.policy = Some(read(whole));
             if section == Section::Roles {
-                data.roles = read(roles());
+                data.roles = Some(read(roles()));
             } else {
-                data.versions = read(json!({ "items": [version()] }));
+                data.versions = Some(read(json!({ "items": [version()] })));
             }
         }
         Section::Explain => {
-            data.departments = read(named("dep", "Finance"));
-            data.projects = read(named("prj", "Line 4"));
+            data.departments = Some(read(named("dep", "Finance")));
+            data.projects = Some(read(named("prj", "Line 4")));
         }
         Section::Moderation => {
-            data.cases = read(
+            data.cases = Some(read(
                 json!({ "items": [{ "messageId": id("msg", 1), "conversationId": conversation(INVOICE), "author": person(3),
                 "record": { "kind": "transaction", "id": "INV-4711" }, "state": "open", "reasons": [{ "reason": "spam", "count": 2 }],
                 "reportCount": 2, "reportedAt": at }] }),
-            );
+            ));
         }
         Section::Words => {
-            data.word_list = read(
+            data.word_list = Some(read(
                 json!({ "version": 2, "entries": [{ "words": "Project Heron", "action": "refuse" }], "createdAt": at }),
-            );
+            ));
         }
         Section::Abuse => {
             data.settings = Some(postil::wire::CompanySettings::default());
-            data.members = read(members());
-            data.abuse = read(
+            data.members = Some(read(members()));
+            data.abuse = Some(read(
                 json!({ "items": [{ "minute": at, "kind": "slow_mode", "userId": id("usr", 2), "operation": "send_message",
                 "conversationId": conversation(INVOICE), "count": 4, "firstAt": at, "lastAt": "2026-11-20T08:00:40Z" }] }),
-            );
+            ));
         }
         Section::Audit => {
             let entry = |seq: i64, action: &str| {
                 json!({ "seq": seq, "at": at, "action": action, "actor": { "id": id("usr", 1), "name": "Anna Keller" },
                 "target": id("msg", 1), "detail": { "version": 2 }, "hash": "ab".repeat(32) })
             };
-            data.audit = read(json!({ "items": [entry(2, "message.edit"), entry(1, "membership.delete")] }));
-            data.chain = read(json!({ "seq": 2, "hash": "ab".repeat(32), "signedSeq": 0 }));
+            data.audit = Some(read(json!({ "items": [entry(2, "message.edit"), entry(1, "membership.delete")] })));
+            data.chain = Some(read(json!({ "seq": 2, "hash": "ab".repeat(32), "signedSeq": 0 })));
         }
     }
     data

@@ -70,7 +70,7 @@ pub(super) fn routes() -> Vec<Route> {
             .can_fail(EDIT),
         Route::new(DELETE, "/messages/{id}", "delete_message", delete_message)
             .says("messages", "Turns a message into a tombstone; replies to it stay.")
-            .can_fail(&[Code::Forbidden]),
+            .can_fail(&[Code::Forbidden, Code::BeyondOwnRights]),
         Route::new(GET, "/messages/{id}/thread", "list_thread", list_thread)
             .says("messages", "The thread that a message belongs to: its beginning, and replies in thread order.")
             .weighs(Class::List, 1)

@@ -19,7 +19,10 @@ use postil::{
     wire::Code,
 };
 use serde_json::{Value, json};
-use server::hook::{HttpHook, SIGNATURE, TIME};
+use server::{
+    hook::{HttpHook, SIGNATURE, TIME},
+    lifecycle::Lifecycle,
+};
 use tokio::net::TcpListener;
 
 use crate::harness::{
@@ -97,7 +100,7 @@ impl Hook {
         let judge = Arc::new(Mutex::new(Judge { behaviour, questions: Vec::new(), first: None }));
         let hook = Self { judge, address };
         let router = Router::new().route("/narrow", post(narrow)).with_state(hook.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Lifecycle::new().background("hook", async move { axum::serve(listener, router).await.unwrap() });
         hook
     }
 

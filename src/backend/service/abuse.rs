@@ -139,8 +139,12 @@ impl Services {
                 | Code::NotFound
         );
         let Some((company, user)) = toll.payer().filter(|_| is_abuse && !toll.is_audited()) else { return };
-        let noted =
-            Noted { company, user: Some(user), code, operation: toll.operation(), conversation: toll.conversation() };
+        // Who reports is told to nobody: that somebody was refused is enough.
+        let (operation, conversation) = match toll.operation() {
+            "create_report" => ("withheld", None),
+            operation => (operation, toll.conversation()),
+        };
+        let noted = Noted { company, user: Some(user), code, operation, conversation };
         self.note(&noted, toll.network().as_deref());
     }
 

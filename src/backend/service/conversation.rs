@@ -262,7 +262,6 @@ impl Services {
             },
             muted_until: standing.muted_until,
             notices: standing.notices,
-            blocked_ids: standing.blocked,
         })
     }
 

@@ -36,10 +36,12 @@ fn allowed_anywhere<'c>(
         .flat_map(|rule| rule.actions.iter().copied())
 }
 
-/// Whether this member holds rights to administer that the caller does not: then they are not the caller's to judge.
+/// Whether this member holds rights to administer, moderate or audit that the caller does not: then they are not the caller's to judge.
 pub(super) fn administers_more(caller: &Caller, role: &RoleKey, user: UserId, at: Timestamp) -> bool {
     allowed_anywhere(caller, role, Some(user))
-        .filter(|action| matches!(action, Action::AdminMembers | Action::AdminPolicy))
+        .filter(|action| {
+            matches!(action, Action::AdminMembers | Action::AdminPolicy | Action::AdminModerate | Action::AdminExport)
+        })
         .any(|action| !holds(caller, action, at))
 }
 

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{
     Barred, ServiceError, Services,
+    member::administers_more,
     moderation::not_muted,
     page_limit,
     spam::{Content, Paid},
@@ -399,7 +400,12 @@ impl Services {
             EditOutcome::NotFound => Err(ServiceError::code(Code::NotFound)),
             EditOutcome::Deleted => Err(ServiceError::code(Code::MessageDeleted)),
             EditOutcome::Hidden => Err(ServiceError::code(Code::MessageHidden)),
-            EditOutcome::Version => Err(ServiceError::code(Code::VersionConflict)),
+            EditOutcome::Version => {
+                // The same edit again, because its answer was lost: it stands there, as the word list let it stand.
+                let standing = self.one(&caller, id).await?;
+                let is_this = standing.version == request.version.saturating_add(1) && standing.body == body.as_str();
+                if is_this { Ok(standing) } else { Err(ServiceError::code(Code::VersionConflict)) }
+            }
             EditOutcome::WindowClosed => Err(ServiceError::code(Code::EditWindowClosed)),
         }
     }
@@ -407,7 +413,7 @@ impl Services {
     /// Deletes one's own message, or with `admin:moderate` anyone's: a tombstone stays. Deleting a tombstone answers it again.
     ///
     /// # Errors
-    /// [`Code::NotFound`], [`Code::Forbidden`].
+    /// [`Code::NotFound`], [`Code::Forbidden`]; [`Code::BeyondOwnRights`] for an author who administers more than the caller.
     pub async fn delete_message(&self, credentials: &Credentials, id: MessageId) -> Result<Message, ServiceError> {
         let (caller, facts) = self.open_for(credentials, &Target { message: Some(id), ..Target::default() }).await?;
         let message = facts.message.as_ref().ok_or_else(|| ServiceError::code(Code::NotFound))?;
@@ -419,9 +425,17 @@ impl Services {
         let Some(permit) = own.or_else(|| caller.permit(Action::AdminModerate, &facts.resource, id)) else {
             return Err(self.forbidden(&caller, Action::MessageDelete, id).await);
         };
+        if message.author_id != caller.user() {
+            let mut tx = self.store().begin(&caller, "member.get").await?;
+            let author = tx.member_get(message.author_id).await?;
+            if author.is_some_and(|author| administers_more(&caller, &author.role, author.id, self.now())) {
+                return Err(ServiceError::detail(Code::BeyondOwnRights, "the author administers more than you do"));
+            }
+        }
         match self.store().message_delete(&caller, permit, self.now()).await? {
             DeleteOutcome::Deleted(committed) => Ok(self.announce_message(committed)),
             DeleteOutcome::NotFound => Err(ServiceError::code(Code::NotFound)),
+            DeleteOutcome::Beyond => Err(ServiceError::code(Code::BeyondOwnRights)),
             DeleteOutcome::Already => self.one(&caller, id).await,
         }
     }
@@ -445,7 +459,13 @@ impl Services {
         id: MessageId,
     ) -> Result<MessageHtml, ServiceError> {
         let message = self.get_message(credentials, id).await?;
-        Ok(MessageHtml { id, version: message.version, html: html::render(&message.text) })
+        Ok(MessageHtml {
+            id,
+            version: message.version,
+            moderated: message.moderated,
+            hidden_at: message.hidden_at,
+            html: html::render(&message.text),
+        })
     }
 
     async fn one(&self, caller: &Caller, id: MessageId) -> Result<Message, ServiceError> {

@@ -11,7 +11,7 @@ use super::{
     policy::{guarded, holds},
 };
 use crate::{
-    access::{Action, Effect, Permit, Resource},
+    access::{Action, Effect, Permit, Reason, Resource, Verdict, decide},
     backend::{
         caller::{Caller, Credentials},
         store::{
@@ -39,6 +39,32 @@ struct ByReport {
 fn judges(caller: &Caller, case: &JudgedCase) -> bool {
     let sees = matches!(case.resource, Resource::Unlinked) || caller.may(Action::ThreadRead, &case.resource);
     case.case.author.id != caller.user() && sees && caller.may(Action::AdminModerate, &case.resource)
+}
+
+/// What reaches past the message, into its conversation.
+const fn is_about_the_place(act: ModerationAct) -> bool {
+    matches!(act, ModerationAct::Mute | ModerationAct::Unmute | ModerationAct::Remove | ModerationAct::Readmit)
+}
+
+/// Whether somebody may moderate the conversation in which a reported message stands.
+fn moderates_place(caller: &Caller, case: &JudgedCase) -> bool {
+    case.place.as_ref().is_some_and(|place| {
+        let sees = matches!(place, Resource::Unlinked) || caller.may(Action::ThreadRead, place);
+        sees && caller.may(Action::AdminModerate, place)
+    })
+}
+
+/// Whether a rule denies somebody this, which is more than that nothing allows it.
+fn is_denied(caller: &Caller, action: Action, resource: &Resource) -> bool {
+    let verdict = decide(caller.policy(), caller.subject(), action, resource, caller.at());
+    matches!(verdict, Verdict::Deny(Reason::Rule { .. }))
+}
+
+/// Whether a deny rule keeps the text of a reported message from its moderator.
+fn is_withheld(caller: &Caller, case: &JudgedCase) -> bool {
+    is_denied(caller, Action::MessageRead, &case.resource)
+        || is_denied(caller, Action::ThreadRead, &case.resource)
+        || case.place.as_ref().is_some_and(|place| is_denied(caller, Action::ThreadRead, place))
 }
 
 /// Whether somebody may moderate something, however little.
@@ -84,6 +110,7 @@ impl Services {
         }
         let note = request.note.as_ref().map(crate::domain::Note::as_str);
         let made = tx.report_insert(self.uuid(), id, request.reason, note, self.now()).await?;
+        let made = made.ok_or_else(|| ServiceError::code(Code::MessageDeleted))?;
         let report = tx.report_get(id).await?.ok_or_else(|| ServiceError::code(Code::NotFound))?;
         Ok(tx.commit((report, made)).await?.into_inner())
     }
@@ -105,6 +132,7 @@ impl Services {
         let mut tx = self.store().begin(&caller, "report.list").await?;
         let before = position.map(|position| (position.at, position.id));
         let mut found = tx.case_list(state, before, limit + 1).await?;
+        tx.case_list_told(&caller, self.now()).await?;
         let more = found.len() > usize::from(limit);
         found.truncate(limit.into());
         let next_cursor = found.last().filter(|_| more).map(|last| {
@@ -112,7 +140,8 @@ impl Services {
             self.page_cursor(list, caller.company(), &position)
         });
         let items = found.into_iter().filter(|case| judges(&caller, case)).map(|case| case.case).collect();
-        Ok(Page { items, next_cursor })
+        // Only what the audit log has been told of is told to anybody.
+        Ok(tx.commit(Page { items, next_cursor }).await?.into_inner())
     }
 
     /// A case with its message and up to two neighbours on each side. Each look is told in the audit log.
@@ -124,11 +153,20 @@ impl Services {
         let caller = self.open_moderator(credentials).await?;
         let (case, permit) = self.case(&caller, id).await?;
         let mut tx = self.store().begin(&caller, "report.open").await?;
-        let view =
+        let mut view =
             tx.case_open(&caller, permit, self.now()).await?.ok_or_else(|| ServiceError::code(Code::NotFound))?;
+        if is_withheld(&caller, &case) {
+            // The other wall has said so already.
+            (view.message.body, view.message.text, view.message.withheld) =
+                (String::new(), crate::domain::text::Document::default(), true);
+        }
+        if view.message.withheld {
+            view.reported.clear();
+        }
         let opened = OpenedCase {
             case: case.case,
             message: view.message,
+            reported: view.reported,
             before: view.before,
             after: view.after,
             reports: view.reports,
@@ -141,8 +179,9 @@ impl Services {
     /// Does something about a reported message. What is so already stays so, and is no error.
     ///
     /// # Errors
-    /// As [`Self::open_report`]; [`Code::BeyondOwnRights`] for an author who administers more than the caller, and for muting
-    /// everywhere without the right to moderate everywhere; [`Code::MessageDeleted`]; [`Code::NotAGroup`]; [`Code::InvalidField`].
+    /// As [`Self::open_report`]; [`Code::BeyondOwnRights`] for an author who administers more than the caller, for mutes and removals
+    /// in a conversation that the caller does not moderate, and for muting everywhere, or lifting that, without the right to moderate
+    /// everywhere; [`Code::MessageDeleted`]; [`Code::NotAGroup`]; [`Code::InvalidField`].
     pub async fn moderate(
         &self,
         credentials: &Credentials,
@@ -171,6 +210,9 @@ impl Services {
         let author = case.case.author.id;
         if request.act != ModerationAct::Resolve && administers_more(&caller, &case.author_role, author, now) {
             return Err(ServiceError::detail(Code::BeyondOwnRights, "the author administers more than you do"));
+        }
+        if is_about_the_place(request.act) && !moderates_place(&caller, &case) {
+            return Err(ServiceError::detail(Code::BeyondOwnRights, "you do not moderate the conversation"));
         }
         if request.everywhere && !holds(&caller, Action::AdminModerate, now) {
             return Err(ServiceError::field(Code::BeyondOwnRights, "everywhere", "you moderate a part of the company"));

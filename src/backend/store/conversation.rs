@@ -4,7 +4,7 @@ use serde::Deserialize;
 use sqlx::{Row, postgres::PgRow, types::Json};
 use uuid::Uuid;
 
-use super::{Committed, CompanyTx, EventKind, LogEvent, Store, StoreError, rows};
+use super::{Committed, CompanyTx, EventKind, LogEvent, Store, StoreError, message::is_guard, rows};
 use crate::{
     access::{Action, Permit},
     backend::caller::Caller,
@@ -143,6 +143,7 @@ fn summary(row: &PgRow) -> Result<ConversationSummary, StoreError> {
             text: row.try_get("last_preview")?,
             created_at: rows::timestamp(row, "last_created_at")?,
             deleted: rows::timestamp_or_null(row, "last_deleted_at")?.is_some(),
+            blocked: row.try_get("last_blocked")?,
         }),
     };
     Ok(ConversationSummary {
@@ -158,6 +159,7 @@ fn summary(row: &PgRow) -> Result<ConversationSummary, StoreError> {
         read_seq: row.try_get("read_seq")?,
         last_seq: row.try_get("last_seq")?,
         activity_at: rows::timestamp(row, "activity_at")?,
+        blocked_ids: row.try_get::<Vec<Uuid>, _>("blocked_ids")?.into_iter().map(UserId::from_uuid).collect(),
     })
 }
 
@@ -219,7 +221,15 @@ impl Store {
             .bind(new.record.map(|record| record.id.as_str()))
             .bind(new.at.to_datetime())
             .fetch_one(&self.app)
-            .await?;
+            .await
+            .map_err(StoreError::from);
+        let row = match row {
+            // A group of two with somebody who has blocked the caller: out of reach, as whoever does not exist.
+            Err(StoreError::Database(error)) if is_guard(&error, "participants_blocked") => {
+                return Ok(CreateOutcome::NotFound);
+            }
+            other => other?,
+        };
         let id = row.try_get::<Option<Uuid>, _>("conversation_id")?.map(ConversationId::from_uuid);
         Ok(match (row.try_get("outcome")?, id) {
             ("created", Some(id)) => {

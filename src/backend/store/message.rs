@@ -104,6 +104,8 @@ pub enum DeleteOutcome {
     Deleted(Committed<Box<Change>>),
     /// Not there, or not allowed.
     NotFound,
+    /// Its author is not theirs to judge.
+    Beyond,
     /// It was a tombstone already.
     Already,
 }
@@ -131,7 +133,7 @@ SELECT * FROM app.record_page($1, $2, $3, $4, $5, $6, $7)";
 const THREAD: &str = "-- store::message_thread
 SELECT * FROM app.thread_page($1, $2, $3, $4, $5)";
 
-fn is_guard(error: &sqlx::Error, name: &str) -> bool {
+pub(super) fn is_guard(error: &sqlx::Error, name: &str) -> bool {
     error.as_database_error().and_then(sqlx::error::DatabaseError::constraint) == Some(name)
 }
 
@@ -280,6 +282,7 @@ impl Store {
         Ok(match row.try_get("outcome")? {
             "deleted" => DeleteOutcome::Deleted(committed(EventKind::MessageDeleted, &row, caller)?),
             "not_found" => DeleteOutcome::NotFound,
+            "beyond" => DeleteOutcome::Beyond,
             "already" => DeleteOutcome::Already,
             _ => return Err(StoreError::Inconsistent { table: "message_delete", column: "outcome" }),
         })

@@ -9,7 +9,7 @@ use std::{
 use sqlx::{Row, postgres::PgRow, types::Json};
 use uuid::Uuid;
 
-use super::{Committed, CompanyTx, EventKind, LogEvent, Store, StoreError, rows, tx};
+use super::{Committed, CompanyTx, EventKind, LogEvent, Store, StoreError, message::is_guard, rows, tx};
 use crate::{
     access::{Action, Permit, Resource, RoleKey},
     backend::{caller::Caller, words::Words},
@@ -18,8 +18,8 @@ use crate::{
     ids::{CompanyId, ConversationId, MessageId, NoticeId, UserId},
     limits,
     wire::{
-        CaseAct, CaseMessage, CaseReport, CaseState, Moderate, ModerationAct, Notice, Person, ReasonCount, Report,
-        ReportCase, ReportReason, WordEntry, WordList,
+        CaseAct, CaseMessage, CaseReport, CaseState, CaseVersion, Moderate, ModerationAct, Notice, Person, ReasonCount,
+        Report, ReportCase, ReportReason, WordEntry, WordList,
     },
 };
 
@@ -30,6 +30,8 @@ pub struct JudgedCase {
     pub case: ReportCase,
     /// What governs the message.
     pub resource: Resource,
+    /// What governs the conversation in which it stands; `None` for a record that this person does not see.
+    pub place: Option<Resource>,
     /// The role of its author.
     pub author_role: RoleKey,
 }
@@ -37,8 +39,10 @@ pub struct JudgedCase {
 /// What is told when a case is opened.
 #[derive(Clone, Debug)]
 pub struct CaseView {
-    /// The reported message.
+    /// The reported message, as it stands.
     pub message: CaseMessage,
+    /// What was reported of it and is not there any more, the newest version first.
+    pub reported: Vec<CaseVersion>,
     /// Those before it, oldest first.
     pub before: Vec<CaseMessage>,
     /// Those after it.
@@ -73,8 +77,6 @@ pub struct Standing {
     pub muted_until: Option<Timestamp>,
     /// Notices that they have not acknowledged.
     pub notices: Vec<Notice>,
-    /// Participants whom they have blocked.
-    pub blocked: Vec<UserId>,
 }
 
 type Versions = HashMap<(CompanyId, i32), Arc<Words>>;
@@ -85,24 +87,29 @@ pub struct WordCache(Arc<RwLock<Versions>>);
 
 const REPORT: &str = "-- store::report_insert
 INSERT INTO message_reports (company_id, id, message_id, reporter_id, reason, note, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (company_id, message_id, reporter_id) DO NOTHING";
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (company_id, message_id, reporter_id, version) DO NOTHING";
 const REPORT_GET: &str = "-- store::report_get
-SELECT r.reason, r.note, r.created_at FROM message_reports r WHERE r.company_id = $1 AND r.message_id = $2 AND r.reporter_id = $3";
+SELECT r.reason, r.note, r.created_at FROM message_reports r WHERE r.company_id = $1 AND r.message_id = $2 AND r.reporter_id = $3
+ORDER BY r.version DESC LIMIT 1";
 const CASES: &str = "-- store::case_list
 SELECT c.message_id, c.conversation_id, c.state, c.reasons, c.report_count, c.reported_at, c.resolved_at,
     c.author_id AS user_id, u.name, m.kind, m.job_title, m.role_key,
     r.kind AS record_kind, r.id AS record_id, r.owner_id AS record_owner_id, r.department_id AS record_department_id,
-    r.project_id AS record_project_id, r.status AS record_status
+    r.project_id AS record_project_id, r.status AS record_status,
+    q.kind AS place_kind, q.id AS place_id, q.owner_id AS place_owner_id, q.department_id AS place_department_id,
+    q.project_id AS place_project_id, q.status AS place_status, place.id IS NOT NULL AND q.id IS NULL AS is_out_of_sight
 FROM moderation_cases c
 JOIN users u ON u.id = c.author_id
 JOIN memberships m ON m.company_id = c.company_id AND m.user_id = c.author_id
 LEFT JOIN linked_records r ON r.company_id = c.company_id AND r.kind = c.link_kind AND r.id = c.link_id
+LEFT JOIN LATERAL app.case_place(c.message_id) AS place ON true
+LEFT JOIN linked_records q ON q.company_id = c.company_id AND q.kind = place.kind AND q.id = place.id
 WHERE c.company_id = $1 AND (r.id IS NOT NULL OR c.link_id IS NULL) AND ($2::uuid IS NULL OR c.message_id = $2)
 AND ($3::text IS NULL OR c.state = $3) AND ($4::timestamptz IS NULL OR (c.reported_at, c.message_id) < ($4, $5))
 ORDER BY c.reported_at DESC, c.message_id DESC LIMIT $6";
 const OPEN: &str = "-- store::case_open
 SELECT place, message_id, author_id AS user_id, author_name AS name, author_kind AS kind, author_job_title AS job_title, body, text_ast,
-    created_at, edited_at, deleted_at, hidden_at
+    created_at, edited_at, deleted_at, hidden_at, version, is_current, is_withheld
 FROM app.case_open($1, $2, $3, $4, $5)";
 const HISTORY: &str = "-- store::case_history
 SELECT source, what, detail, until, everywhere, actor_name, at FROM app.case_history($1, $2, $3)";
@@ -114,12 +121,8 @@ WHERE a.company_id = $1 AND a.user_id = $2 AND a.act <> 'resolve' AND a.acknowle
 ORDER BY a.created_at DESC, a.id DESC LIMIT $4";
 const ACKNOWLEDGE: &str = "-- store::notice_acknowledge
 UPDATE moderation_acts SET acknowledged_at = coalesce(acknowledged_at, $4) WHERE company_id = $1 AND id = $2 AND user_id = $3 AND act <> 'resolve'";
-const BLOCKED_HERE: &str = "-- store::block_list (here)
-SELECT b.blocked_id, app.muted_until($2, $3, $4) AS muted_until FROM (SELECT 1) AS one
-LEFT JOIN blocks b ON b.company_id = $1 AND b.user_id = $2 AND b.deleted_at IS NULL AND EXISTS (
-    SELECT 1 FROM participants p JOIN conversations c ON c.company_id = p.company_id AND c.id = p.conversation_id AND c.kind <> 'record'
-    WHERE p.company_id = b.company_id AND p.conversation_id = $3 AND p.user_id = b.blocked_id
-)";
+const MUTED: &str = "-- store::muted_until
+SELECT app.muted_until($1, $2, $3) AS muted_until";
 const BLOCK: &str = "-- store::block_put
 INSERT INTO blocks AS b (company_id, user_id, blocked_id, created_at)
 SELECT $1, $2, $3, $4
@@ -163,7 +166,12 @@ fn case(row: &PgRow) -> Result<JudgedCase, StoreError> {
         reported_at: rows::timestamp(row, "reported_at")?,
         resolved_at: rows::timestamp_or_null(row, "resolved_at")?,
     };
-    Ok(JudgedCase { case, resource, author_role: rows::role_key(row.try_get("role_key")?)? })
+    let place = if row.try_get("is_out_of_sight")? {
+        None
+    } else {
+        Some(rows::resource(row, "place", "place_kind", "place_id")?)
+    };
+    Ok(JudgedCase { case, resource, place, author_role: rows::role_key(row.try_get("role_key")?)? })
 }
 
 fn case_message(row: &PgRow) -> Result<CaseMessage, StoreError> {
@@ -176,6 +184,16 @@ fn case_message(row: &PgRow) -> Result<CaseMessage, StoreError> {
         edited_at: rows::timestamp_or_null(row, "edited_at")?,
         deleted_at: rows::timestamp_or_null(row, "deleted_at")?,
         hidden_at: rows::timestamp_or_null(row, "hidden_at")?,
+        withheld: row.try_get("is_withheld")?,
+    })
+}
+
+fn case_version(row: &PgRow) -> Result<CaseVersion, StoreError> {
+    Ok(CaseVersion {
+        version: u32::try_from(row.try_get::<i32, _>("version")?).unwrap_or(0),
+        body: row.try_get("body")?,
+        text: row.try_get::<Json<Document>, _>("text_ast")?.0,
+        created_at: rows::timestamp(row, "created_at")?,
     })
 }
 
@@ -193,7 +211,7 @@ fn notice(row: &PgRow) -> Result<Notice, StoreError> {
 }
 
 impl CompanyTx {
-    /// Reports a message; `false` when this person had reported it before.
+    /// Reports a message as it stands; `false` when this person had reported this version before, `None` when it is a tombstone.
     ///
     /// # Errors
     /// When the database fails, or refuses what is not theirs to report.
@@ -204,7 +222,7 @@ impl CompanyTx {
         reason: ReportReason,
         note: Option<&str>,
         at: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<bool>, StoreError> {
         let done = sqlx::query(REPORT)
             .bind(self.company.uuid())
             .bind(id)
@@ -214,11 +232,16 @@ impl CompanyTx {
             .bind(note)
             .bind(at.to_datetime())
             .execute(&mut *self.tx)
-            .await?;
-        Ok(done.rows_affected() == 1)
+            .await
+            .map_err(StoreError::from);
+        match done {
+            // The trigger, under the message's lock: deleted between the opening and now.
+            Err(StoreError::Database(error)) if is_guard(&error, "message_reports_tombstone") => Ok(None),
+            other => Ok(Some(other?.rows_affected() == 1)),
+        }
     }
 
-    /// This person's own report of a message.
+    /// This person's own report of a message: that of its newest version.
     ///
     /// # Errors
     /// When the database fails.
@@ -262,6 +285,19 @@ impl CompanyTx {
         rows.iter().map(case).collect()
     }
 
+    /// Tells the audit log that this person looks at the queue: once an hour.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn case_list_told(&mut self, caller: &Caller, at: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("-- store::case_list_told\nSELECT app.cases_listed($1, $2)")
+            .bind(caller.correlation().uuid())
+            .bind(at.to_datetime())
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+
     /// One of them.
     ///
     /// # Errors
@@ -301,15 +337,16 @@ impl CompanyTx {
             .bind(at.to_datetime())
             .fetch_all(&mut *self.tx)
             .await?;
-        let (mut before, mut reported, mut after) = (Vec::new(), None, Vec::new());
+        let (mut before, mut standing, mut reported, mut after) = (Vec::new(), None, Vec::new(), Vec::new());
         for row in &found {
             match row.try_get::<i32, _>("place")? {
-                0 => reported = Some(case_message(row)?),
+                0 if row.try_get("is_current")? => standing = Some(case_message(row)?),
+                0 => reported.push(case_version(row)?),
                 place if place < 0 => before.push(case_message(row)?),
                 _ => after.push(case_message(row)?),
             }
         }
-        let Some(message_shown) = reported else { return Ok(None) };
+        let Some(message_shown) = standing else { return Ok(None) };
         let (mut reports, mut acts) = (Vec::new(), Vec::new());
         let history = sqlx::query(HISTORY).bind(user).bind(company).bind(message).fetch_all(&mut *self.tx).await?;
         for row in &history {
@@ -328,7 +365,7 @@ impl CompanyTx {
                 });
             }
         }
-        Ok(Some(CaseView { message: message_shown, before, after, reports, acts }))
+        Ok(Some(CaseView { message: message_shown, reported, before, after, reports, acts }))
     }
 
     /// Notices that this person has not acknowledged, newest first; of one conversation or all.
@@ -366,19 +403,14 @@ impl CompanyTx {
     /// # Errors
     /// When the database fails.
     pub async fn standing(&mut self, conversation: ConversationId, at: Timestamp) -> Result<Standing, StoreError> {
-        let rows = sqlx::query(BLOCKED_HERE)
-            .bind(self.company.uuid())
+        let row = sqlx::query(MUTED)
             .bind(self.user.uuid())
             .bind(conversation.uuid())
             .bind(at.to_datetime())
-            .fetch_all(&mut *self.tx)
+            .fetch_one(&mut *self.tx)
             .await?;
-        let mut standing = Standing { notices: self.notice_list(Some(conversation)).await?, ..Standing::default() };
-        for row in &rows {
-            standing.muted_until = rows::timestamp_or_null(row, "muted_until")?;
-            standing.blocked.extend(row.try_get::<Option<Uuid>, _>("blocked_id")?.map(UserId::from_uuid));
-        }
-        Ok(standing)
+        let muted_until = rows::timestamp_or_null(&row, "muted_until")?;
+        Ok(Standing { muted_until, notices: self.notice_list(Some(conversation)).await? })
     }
 
     /// Blocks somebody for this person; `false` when they block as many as they can.

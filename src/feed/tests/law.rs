@@ -343,8 +343,9 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 4_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn old_snapshot_and_events_equal_a_fresh_snapshot(tells_hidden in any::<bool>(), begin in 1..6_usize, steps in steps()) {
+    fn old_snapshot_and_events_equal_a_fresh_snapshot(tells_hidden in any::<bool>(), blocks in any::<bool>(), begin in 1..6_usize, steps in steps()) {
         let mut world = World::new(tells_hidden);
+        world.blocked.extend(blocks.then_some(user(1)));
         (0..begin).for_each(|_| {
         world.begin();
     });

@@ -43,6 +43,8 @@ pub struct World {
     clock: i64,
     /// The texts of hidden messages.
     kept: HashMap<MessageId, String>,
+    /// Whom the viewer has blocked.
+    pub blocked: BTreeSet<UserId>,
 }
 
 impl World {
@@ -57,6 +59,7 @@ impl World {
             tells_hidden_positions,
             clock: 1_000_000,
             kept: HashMap::new(),
+            blocked: BTreeSet::new(),
         }
     }
 
@@ -229,13 +232,18 @@ impl World {
         self.messages.values().filter(move |message| message.conversation_id == id && self.sees_message(message))
     }
 
+    fn is_folded(&self, message: &Message) -> bool {
+        message.link.is_none() && self.blocked.contains(&message.author.id)
+    }
+
     pub fn summary(&self, id: ConversationId) -> ConversationSummary {
         let place = &self.conversations[&id];
         let last = self.visible(id).max_by_key(|message| message.seq);
         let read_seq = place.read[&VIEWER];
         let unread = self
             .visible(id)
-            .filter(|message| message.seq > read_seq && message.author.id != VIEWER && message.deleted_at.is_none());
+            .filter(|message| message.seq > read_seq && message.author.id != VIEWER)
+            .filter(|message| message.deleted_at.is_none() && message.hidden_at.is_none() && !self.is_folded(message));
         ConversationSummary {
             id,
             kind: ConversationKind::Group,
@@ -248,14 +256,16 @@ impl World {
                 id: message.id,
                 author_id: message.author.id,
                 author_name: message.author.name.clone(),
-                text: message.text.preview(),
+                text: if self.is_folded(message) { String::new() } else { message.text.preview() },
                 created_at: message.created_at,
                 deleted: message.deleted_at.is_some(),
+                blocked: self.is_folded(message),
             }),
             unread: u16::try_from(unread.count().min(100)).unwrap(),
             read_seq,
             last_seq: if self.tells_hidden_positions { place.last_seq } else { last.map_or(0, |last| last.seq) },
             activity_at: last.map_or(place.created_at, |last| last.created_at),
+            blocked_ids: self.blocked.iter().copied().collect(),
         }
     }
 
@@ -395,7 +405,6 @@ impl World {
                         can,
                         muted_until: None,
                         notices: Vec::new(),
-                        blocked_ids: Vec::new(),
                     },
                 }
             }

@@ -629,3 +629,23 @@ fn ten_thousand_messages_are_taken_in_and_shown_without_delay() {
     // Unoptimised and on a busy machine this takes well under a second; anything quadratic takes a minute.
     assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
 }
+
+#[test]
+fn a_message_that_is_hidden_or_folded_is_not_unread_and_counts_again_when_it_is_restored() {
+    let mut world = world();
+    world.blocked.insert(user(2));
+    let mut client = open_client(&mut world);
+    client.apply(Input::ConversationClosed { conversation: HERE });
+    let before = unread(&client);
+    let rude = world.post(1, HERE, None, "You fool", None, None);
+    world.post(2, HERE, None, "Of somebody blocked", None, None);
+    frames(&mut client, &world);
+    assert_eq!(unread(&client), before + 1, "what is folded is not counted");
+    let last = client.feed.conversation(HERE).unwrap().last.unwrap().clone();
+    assert_eq!((last.blocked, last.text.as_str()), (true, ""), "nor quoted");
+    for counted in [0, 1, 0] {
+        world.moderate(rude);
+        client.settle(&mut world);
+        assert_eq!(unread(&client), before + counted);
+    }
+}

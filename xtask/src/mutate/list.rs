@@ -350,6 +350,105 @@ pub const SQL: &[Sql] = &[
         tests: "test(moderation::walls::reports_are_the_reporters_own_and_cases_are_nobodys_to_write)",
     },
     Sql {
+        name: "mutes and removals reach as far as the right over the conversation",
+        deed: Deed::Function(
+            "app.moderate(uuid,uuid,uuid,text,uuid,text,timestamptz,boolean,uuid,timestamptz)",
+            "AND NOT app.may('admin:moderate', v_place.link_kind, v_place.link_id)",
+            "AND false",
+        ),
+        tests: "test(moderation::rails::who_moderates_a_record_does_not_rule_over_the_group_in_which_it_is_named)",
+    },
+    Sql {
+        name: "nobody judges who holds more",
+        deed: Deed::Function(
+            "app.moderate(uuid,uuid,uuid,text,uuid,text,timestamptz,boolean,uuid,timestamptz)",
+            "p_act <> 'resolve' AND NOT app.may_judge(m.author_id)",
+            "false",
+        ),
+        tests: "test(moderation::rails::nobody_judges_who_moderates_or_audits_more)",
+    },
+    Sql {
+        name: "who moderates and who audits holds more",
+        deed: Deed::Function("app.may_judge(uuid)", ", 'admin:moderate', 'admin:export'", ""),
+        tests: "test(moderation::rails::nobody_judges_who_moderates_or_audits_more)",
+    },
+    Sql {
+        name: "what holds everywhere is lifted by who may say so",
+        deed: Deed::Function(
+            "app.moderate(uuid,uuid,uuid,text,uuid,text,timestamptz,boolean,uuid,timestamptz)",
+            "p_act = 'unmute' AND EXISTS",
+            "false AND EXISTS",
+        ),
+        tests: "test(moderation::rails::lifting_a_mute_lifts_what_holds_here_and_says_nothing_that_is_not_so)",
+    },
+    Sql {
+        name: "a mute elsewhere is not lifted here",
+        deed: Deed::Function(
+            "app.moderate(uuid,uuid,uuid,text,uuid,text,timestamptz,boolean,uuid,timestamptz)",
+            "x.conversation_id IS NULL OR x.conversation_id = m.conversation_id)",
+            "true)",
+        ),
+        tests: "test(moderation::rails::lifting_a_mute_lifts_what_holds_here_and_says_nothing_that_is_not_so)",
+    },
+    Sql {
+        name: "deleting has a rail",
+        deed: Deed::Function(
+            "app.message_delete(uuid,uuid,uuid,timestamptz,uuid)",
+            "NOT app.may_judge(v.author_id)",
+            "false",
+        ),
+        tests: "test(moderation::rails::deleting_has_the_rail_that_hiding_has)",
+    },
+    Sql {
+        name: "and by hand",
+        deed: Deed::Function(
+            "app.messages_guard()",
+            "OLD.author_id = app.user_id() OR app.may_judge(OLD.author_id)",
+            "true",
+        ),
+        tests: "test(moderation::rails::deleting_has_the_rail_that_hiding_has)",
+    },
+    Sql {
+        name: "a report is of the version that stands there",
+        deed: Deed::Run("DROP TRIGGER message_reports_version ON message_reports"),
+        tests: "test(moderation::rails::an_edit_takes_nothing_from_a_report_and_another_report_is_about_what_stands_now)",
+    },
+    Sql {
+        name: "a tombstone is told to whom the message was visible",
+        deed: Deed::Function("app.report_version()", " AND v.is_seen", ""),
+        tests: "test(moderation::rails::what_is_deleted_while_it_is_reported_is_a_tombstone_and_no_alarm)",
+    },
+    Sql {
+        name: "a deny rule keeps texts from moderators",
+        deed: Deed::Function("app.is_denied_text(uuid,text,text)", "WHEN x.is_own THEN", "WHEN false THEN"),
+        tests: "test(moderation::rails::a_deny_rule_keeps_texts_from_moderators_who_judge_all_the_same)",
+    },
+    Sql {
+        name: "notes are for whoever opened the case just now",
+        deed: Deed::Function("app.case_history(uuid,uuid,uuid)", "l.xmin = pg_current_xact_id()::xid", "true"),
+        tests: "test(moderation::walls::a_look_that_is_not_told_is_no_look)",
+    },
+    Sql {
+        name: "a correlation id would name the reporter",
+        deed: Deed::Function("app.report_counts()", "NULL, NEW.created_at);", "app.correlation_id(), NEW.created_at);"),
+        tests: "test(moderation::rails::the_log_names_no_reporter_keeps_no_reason_and_hears_of_who_looks_at_the_queue)",
+    },
+    Sql {
+        name: "what is folded is no number",
+        deed: Deed::Function("app.unread(uuid,uuid,bigint,integer)", "m.author_id <> ALL (v_blocked)", "true"),
+        tests: "test(moderation::blocks::what_is_folded_is_neither_quoted_nor_counted_and_business_is)",
+    },
+    Sql {
+        name: "what is hidden is no number",
+        deed: Deed::Function("app.unread(uuid,uuid,bigint,integer)", " AND m.hidden_at IS NULL", ""),
+        tests: "test(moderation::rails::a_hidden_message_is_no_number_and_its_html_and_files_are_gone)",
+    },
+    Sql {
+        name: "a group of two is no way around a block",
+        deed: Deed::Run("DROP TRIGGER participants_blocked ON participants"),
+        tests: "test(moderation::blocks::a_group_of_two_is_no_way_around_a_block)",
+    },
+    Sql {
         name: "the muted do not write",
         deed: Deed::Run("DROP POLICY messages_muted ON messages"),
         tests: "test(moderation::walls::the_muted_can_not_write_by_hand_either)",

@@ -91,7 +91,10 @@ fn a_hidden_message_leaves_every_reader_within_two_seconds_and_comes_back_when_r
             .split(' ')
             .map(str::to_owned)
             .collect();
-        assert_eq!(told, ["moderation.hide", "moderation.view", "moderation.restore", "moderation.resolve"]);
+        assert_eq!(
+            told,
+            ["moderation.hide", "moderation.view", "moderation.restore", "moderation.resolve", "moderation.list"]
+        );
     });
 }
 

@@ -3,6 +3,7 @@
 mod acts;
 mod blocks;
 mod queue;
+mod rails;
 mod walls;
 mod words;
 

@@ -83,8 +83,13 @@ fn a_look_that_is_not_told_is_no_look() {
         let history =
             format!("SELECT * FROM app.case_history('{}', '{}', '{}')", scene.mara.id, scene.nordwind.id, rude.id);
         assert_eq!(scene.ben.counts(&history).await, 0, "in a moderator's name");
-        assert_eq!(scene.mara.counts(&history).await, 1);
         assert_eq!(scene_rows(&scene.mara, &opens(&scene.mara, rude.id)).await, 1);
+        assert_eq!(scene.mara.counts(&history).await, 0, "notes quote: an opening of another time does not open them");
+        let mut tx = scene.mara.enters().await;
+        for (sql, rows) in [(opens(&scene.mara, rude.id), 1), (history, 1)] {
+            assert_eq!(sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut *tx).await.unwrap().len(), rows);
+        }
+        tx.rollback().await.unwrap();
         let told: i64 = scene.nordwind.value("SELECT count(*) FROM audit_log WHERE action = 'moderation.view'").await;
         assert_eq!(told, 1);
     });
