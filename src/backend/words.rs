@@ -271,9 +271,6 @@ impl Words {
         let mut words = Self { entries: Vec::new(), nodes: vec![Node::default(), Node::default()] };
         for (place, entry) in entries.iter().enumerate() {
             let pieces = pieces(&entry.words);
-            if entry.words.contains(char::is_control) {
-                return Err((place, EntryError::Control));
-            }
             if pieces.is_empty() {
                 return Err((place, EntryError::Empty));
             }
@@ -295,6 +292,17 @@ impl Words {
             words.entries.push(Entry { words: entry.words.trim().to_owned(), action: entry.action });
         }
         Ok(words)
+    }
+
+    /// As [`Self::new`], for a list that is to be stored: lists from before control characters were refused are still read.
+    ///
+    /// # Errors
+    /// See [`EntryError`].
+    pub fn checked(entries: &[WordEntry]) -> Result<Self, (usize, EntryError)> {
+        match entries.iter().position(|entry| entry.words.contains(char::is_control)) {
+            Some(place) => Err((place, EntryError::Control)),
+            None => Self::new(entries),
+        }
     }
 
     /// Whether there is nothing to look for.
@@ -546,7 +554,9 @@ mod tests {
     fn entries_have_bounds() {
         let one = |words: &str| Words::new(&[WordEntry { words: words.to_owned(), action: WordAction::Flag }]);
         assert_eq!(one(" ?! ").unwrap_err(), (0, EntryError::Empty));
-        assert_eq!(one("a\u{0}b").unwrap_err(), (0, EntryError::Control));
+        let stored = [WordEntry { words: "a\tb".to_owned(), action: WordAction::Flag }];
+        assert_eq!(Words::checked(&stored).unwrap_err(), (0, EntryError::Control));
+        assert!(Words::new(&stored).is_ok(), "what was stored before is read");
         assert_eq!(one(&"x".repeat(limits::WORD_CHARS_MAX + 1)).unwrap_err(), (0, EntryError::TooLong));
         assert_eq!(one("a b c d e f g h i").unwrap_err(), (0, EntryError::TooLong));
         let twice = ["Darn", "dárn", "d\u{200b}arn"]

@@ -281,6 +281,7 @@ impl Conversation {
             });
         }
         self.base = Some(summary);
+        self.fold_preview();
         self.base_ticket = ticket;
         self.base_seen = desk.ticket;
         self.failure = None;
@@ -402,6 +403,25 @@ impl Conversation {
         };
         let record = message.link.as_ref().map(|link| link.record.clone());
         self.preview = Some(Preview { line, seq: Some(message.seq), stamp: Some(stamp), record, seen: desk.ticket });
+    }
+
+    /// A line that came before the summary did not know whom the viewer has blocked.
+    fn fold_preview(&mut self) {
+        let Self { preview: Some(preview), base: Some(base), .. } = self else { return };
+        // Lines from a summary say themselves whether they are folded.
+        if preview.seq.is_none() {
+            return;
+        }
+        let line = &mut preview.line;
+        if preview.record.is_none() && base.blocked_ids.contains(&line.author_id) {
+            line.text.clear();
+            line.blocked = true;
+        } else if line.blocked
+            && let Some(last) = base.last.as_ref().filter(|last| last.id == line.id)
+        {
+            // Let in again: the text was never kept here.
+            (line.text, line.blocked) = (last.text.clone(), last.blocked);
+        }
     }
 
     /// The records `gone` may no longer be seen: drops what counts or quotes messages about them.

@@ -87,6 +87,7 @@ impl Failure {
                     | Code::RateLimited
                     | Code::Internal
                     | Code::Unavailable
+                    | Code::HookUnavailable
             ),
         }
     }

@@ -78,7 +78,7 @@ impl Refusal {
         self.retry_after_s.or(match self.code {
             Code::RateLimited => Some(10),
             Code::IdempotencyInFlight => Some(1),
-            Code::Unavailable => Some(2),
+            Code::Unavailable | Code::HookUnavailable => Some(2),
             _ => None,
         })
     }

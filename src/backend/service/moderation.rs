@@ -350,7 +350,7 @@ impl Services {
                 format!("has {} entries, at most {} are allowed", request.entries.len(), limits::WORD_ENTRIES_MAX);
             return Err(ServiceError::field(Code::InvalidField, "entries", detail));
         }
-        Words::new(&request.entries).map_err(|(place, error)| {
+        Words::checked(&request.entries).map_err(|(place, error)| {
             ServiceError::field(Code::InvalidField, format!("entries[{place}].words"), error.to_string())
         })?;
         let (caller, permit) = self.open_word_keeper(credentials).await?;
