@@ -7,6 +7,7 @@ use crate::{
     clock::Timestamp,
     ids::{CompanyId, ConversationId, UserId},
     limits,
+    wire::Code,
 };
 
 /// `GET /admin/settings`: what the company limits by itself. An ERP's key is exempt; sends as such are limited for everybody.
@@ -118,6 +119,26 @@ pub struct ListAbuse {
     /// Page size.
     pub limit: Option<u16>,
 }
+
+/// What goes into the trail: refusals of what a person may not do or does too much of. A wrong password is noted for the account that
+/// was tried; a client's mistake is not noted.
+pub const NOTED: [Code; 15] = [
+    Code::RateLimited,
+    Code::FrameFlood,
+    Code::DuplicateMessage,
+    Code::TooManyLinks,
+    Code::LinkFlood,
+    Code::TooManyMentions,
+    Code::MentionFlood,
+    Code::NewcomerLimit,
+    Code::SlowMode,
+    Code::WordRefused,
+    Code::Muted,
+    Code::Forbidden,
+    Code::BeyondOwnRights,
+    Code::NotFound,
+    Code::InvalidCredentials,
+];
 
 /// Refusals of one person and one kind within one minute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use postil::{
     ids::UserId,
     limits,
-    wire::{AbuseEntry, Code, CompanySettings, PatchSettings},
+    wire::{AbuseEntry, Code, CompanySettings, NOTED, PatchSettings},
 };
 
 use super::{
@@ -20,8 +20,9 @@ use crate::{
 };
 
 /// What is noted, for the filter.
-const KINDS: [(Code, &str); 12] = [
+const KINDS: [(Code, &str); NOTED.len()] = [
     (Code::RateLimited, "Too many requests"),
+    (Code::FrameFlood, "Too many frames on a socket"),
     (Code::DuplicateMessage, "The same text again"),
     (Code::TooManyLinks, "Too many links in one message"),
     (Code::LinkFlood, "Too many links in a minute"),
@@ -29,6 +30,8 @@ const KINDS: [(Code, &str); 12] = [
     (Code::MentionFlood, "Too many mentions in a minute"),
     (Code::NewcomerLimit, "More than new members may"),
     (Code::SlowMode, "Slow mode"),
+    (Code::WordRefused, "A word of the company's list"),
+    (Code::Muted, "Writing while muted"),
     (Code::Forbidden, "Not allowed"),
     (Code::BeyondOwnRights, "Beyond own rights"),
     (Code::NotFound, "Not there, or not for them"),
@@ -259,4 +262,14 @@ fn row(desk: Desk, names: Names, by: impl Fn(UserId) + Copy + Send + 'static, en
         .child(div("entry-main").child(who).child(el("p", "entry-sub").child(when)))
         .child(more)
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_filter_offers_what_is_noted() {
+        assert_eq!(KINDS.map(|(code, _)| code), NOTED);
+    }
 }

@@ -24,8 +24,8 @@ use crate::{
     ids::{CompanyId, ConversationId, CorrelationId, UserId},
     limits,
     wire::{
-        AbuseEntry, AuditAction, Code, CompanySettings, ConversationSettings, ListAbuse, Page, PatchConversation,
-        PatchSettings,
+        AbuseEntry, AuditAction, Code, CompanySettings, ConversationSettings, ListAbuse, NOTED, Page,
+        PatchConversation, PatchSettings,
     },
 };
 
@@ -69,19 +69,20 @@ impl Trail {
     /// wait is used up, so that one company's flood leaves the others their room.
     fn add(&self, company: CompanyId, mut row: RefusalRow) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let companies = all.len() + usize::from(!all.contains_key(&company));
         let waiting = all.entry(company).or_default();
         let minute = row.minute.micros();
         if !waiting.rows.contains_key(&(minute, row.kind, row.subject)) {
-            let share = limits::REFUSALS_WAITING_MAX / all.len();
-            let waiting = all.entry(company).or_default();
             let rows = waiting.minutes.entry(minute).or_default();
-            if waiting.rows.len() >= share || *rows >= limits::REFUSALS_PER_MINUTE_MAX {
+            if waiting.rows.len() >= limits::REFUSALS_WAITING_MAX / companies
+                || *rows >= limits::REFUSALS_PER_MINUTE_MAX
+            {
                 (row.subject, row.user, row.address, row.conversation) = (Uuid::nil(), None, None, None);
             } else {
                 *rows += 1;
             }
         }
-        all.entry(company).or_default().put(row);
+        waiting.put(row);
     }
 
     /// Puts back what could not be written: it was counted when it came.
@@ -121,23 +122,7 @@ impl Services {
     /// Notes that a request was refused with `code`, if it is known whose it was. What is the client's mistake is not noted;
     /// nor is what the audit log was told.
     pub fn note_refused(&self, toll: &Toll, code: Code) {
-        let is_abuse = matches!(
-            code,
-            Code::RateLimited
-                | Code::DuplicateMessage
-                | Code::TooManyLinks
-                | Code::LinkFlood
-                | Code::TooManyMentions
-                | Code::MentionFlood
-                | Code::NewcomerLimit
-                | Code::SlowMode
-                | Code::Muted
-                | Code::WordRefused
-                | Code::FrameFlood
-                | Code::Forbidden
-                | Code::BeyondOwnRights
-                | Code::NotFound
-        );
+        let is_abuse = NOTED.contains(&code) && code != Code::InvalidCredentials;
         let Some((company, user)) = toll.payer().filter(|_| is_abuse && !toll.is_audited()) else { return };
         // Who reports is told to nobody: that somebody was refused is enough.
         let (operation, conversation) = match toll.operation() {
