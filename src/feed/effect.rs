@@ -79,6 +79,11 @@ pub enum Effect {
     },
     /// Write [`super::Feed::unsent`] to storage: it has changed.
     StoreOutbox,
+    /// Delete storage's copy of an own message, whichever tab wrote it: the server has it.
+    ForgetUnsent {
+        /// Its idempotency key.
+        key: String,
+    },
     /// Delete what storage holds about this.
     Purge(Purge),
     /// Say something to people who can't see the screen.

@@ -127,9 +127,15 @@ pub enum Input {
         /// Which.
         conversation: ConversationId,
     },
-    /// The viewer did something elsewhere that the conversation tells of (blocked somebody, read a notice): loads it again.
+    /// The viewer did something elsewhere that the conversation tells of (read a notice): loads it again.
     ConversationChanged {
         /// Which.
+        conversation: ConversationId,
+    },
+    /// The viewer blocked somebody there, or lifted a block: loads it again, and the list, where the same person's words may be
+    /// quoted in other rows.
+    BlocksChanged {
+        /// Where it was done.
         conversation: ConversationId,
     },
     /// It is no longer shown. What was loaded stays, and stays current, until the next resync.
@@ -370,6 +376,7 @@ impl Input {
             | Self::InboxMoreWanted
             | Self::ConversationOpened { .. }
             | Self::ConversationChanged { .. }
+            | Self::BlocksChanged { .. }
             | Self::ConversationClosed { .. }
             | Self::OlderWanted { .. }
             | Self::ThreadWanted { .. }

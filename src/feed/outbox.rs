@@ -139,7 +139,12 @@ impl Feed {
             })?;
             Some(())
         };
-        if self.outbox.iter().any(|pending| pending.key == unsent.key) || confirmed(self).is_some() {
+        if self.outbox.iter().any(|pending| pending.key == unsent.key) {
+            return;
+        }
+        if confirmed(self).is_some() {
+            // The tab that sent it may be gone, and no other would ever forget the copy: it never held it.
+            effects.push(Effect::ForgetUnsent { key: unsent.key });
             return;
         }
         let Unsent { key, conversation, parent, body, record, author, at } = unsent;

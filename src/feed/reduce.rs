@@ -61,6 +61,14 @@ impl Feed {
                     conversation.want(&mut self.desk, effects);
                 }
             }
+            Input::BlocksChanged { conversation } => {
+                if let Some(conversation) = self.conversations.get_mut(&conversation) {
+                    conversation.want(&mut self.desk, effects);
+                }
+                if self.inbox.loaded {
+                    self.inbox_ask(effects);
+                }
+            }
             Input::ConversationClosed { conversation } => {
                 if let Some(conversation) = self.conversations.get_mut(&conversation) {
                     conversation.open = false;

@@ -63,6 +63,7 @@ pub fn run(scope: Scope, effect: Effect) {
             dom::after(ms, move || scope.apply(Input::Tick { at: dom::now() }));
         }
         Effect::StoreOutbox => outbox::store(scope),
+        Effect::ForgetUnsent { key } => outbox::forget(scope, &key),
         Effect::Purge(purge) => run_purge(scope, purge),
         Effect::Announce { urgency, what } => announce(scope, urgency, &what),
     }

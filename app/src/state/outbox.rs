@@ -54,6 +54,11 @@ pub fn restore(scope: Scope) {
     }
 }
 
+/// Forgets a message that the server has, whichever tab wrote it.
+pub fn forget(scope: Scope, key: &str) {
+    storage::remove(&place(scope, key));
+}
+
 /// Forgets what waits for a conversation that is withdrawn, whichever tab wrote it.
 pub fn purge(scope: Scope, conversation: ConversationId) {
     for unsent in stored(scope).iter().filter(|unsent| unsent.conversation == conversation) {

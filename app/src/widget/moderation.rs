@@ -125,14 +125,14 @@ fn frame_with(scope: Scope, title: &'static str, text: String, foot: Node) -> No
 
 fn change(scope: Scope, method: &'static str, person: UserId, conversation: ConversationId) {
     let call = Call { method, ..Call::get(format!("/people/{person}/block")) };
-    do_and_reload(scope, call, conversation);
+    do_and_apply(scope, call, Input::BlocksChanged { conversation });
 }
 
-/// Does something that the conversation tells of, and loads it again.
-fn do_and_reload(scope: Scope, call: Call, conversation: ConversationId) {
+/// Does something, and lets the feed load again what it changes.
+fn do_and_apply(scope: Scope, call: Call, done: Input) {
     dom::spawn(async move {
         match api::call::<()>(scope.shell, Some(scope.company), call).await {
-            Ok(()) => scope.apply(Input::ConversationChanged { conversation }),
+            Ok(()) => scope.apply(done),
             Err(failure) => drop(scope.ui.wrong.try_set(Some(format!("Not done. {}.", words::failure(&failure))))),
         }
     });
@@ -179,7 +179,7 @@ fn notice(scope: Scope, conversation: ConversationId, notice: &Notice) -> Node {
     let id: NoticeId = notice.id;
     let read = move || {
         let call = Call { method: "POST", ..Call::get(format!("/moderation/notices/{id}/acknowledge")) };
-        do_and_reload(scope, call, conversation);
+        do_and_apply(scope, call, Input::ConversationChanged { conversation });
     };
     div("strip")
         .attr("role", "status")

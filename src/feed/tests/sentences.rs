@@ -166,6 +166,38 @@ fn unsent_messages_survive_a_reload_of_the_page_and_a_resync() {
 }
 
 #[test]
+fn a_stored_copy_of_a_message_that_arrived_is_forgotten_though_the_tab_that_sent_it_is_gone() {
+    let mut world = world();
+    let mut gone = open_client(&mut world);
+    gone.send("k", HERE, None, "Mine");
+    let unsent = gone.feed.unsent();
+    gone.serve(&mut world, 0);
+    drop(gone);
+
+    let mut next = open_client(&mut world);
+    let context = next.feed.context();
+    next.apply(Input::OutboxRestored { context, unsent });
+    assert_eq!(next.shown(HERE, "k"), (1, 0));
+    assert!(next.requests.is_empty(), "it is not sent again");
+    assert_eq!(next.others, [Effect::ForgetUnsent { key: "k".into() }]);
+}
+
+#[test]
+fn after_a_block_the_list_is_loaded_again_too_because_other_rows_quote_the_same_person() {
+    let mut world = world();
+    let mut client = open_client(&mut world);
+    client.apply(Input::BlocksChanged { conversation: HERE });
+    let asked: Vec<_> = client.requests.iter().map(|request| &request.effect).collect();
+    assert!(matches!(
+        asked[..],
+        [
+            Effect::Load { load: Load::Conversation { conversation: HERE }, .. },
+            Effect::Load { load: Load::Inbox { after: None }, .. }
+        ]
+    ));
+}
+
+#[test]
 fn an_answer_of_another_epoch_or_company_is_dropped_whole() {
     let mut world = world();
     world.post(1, HERE, None, "Other", None, None);
