@@ -43,7 +43,7 @@ type Setting = (&'static str, &'static str, &'static str, fn(&CompanySettings) -
 
 const SETTINGS: [Setting; 8] = [
     ("duplicatesMax", "The same text, times", "1 to 100, by one person, over all conversations", |s| s.duplicates_max),
-    ("duplicateWindowS", "within, seconds", "10 to 86 400: a day", |s| s.duplicate_window_s),
+    ("duplicateWindowS", "Within, seconds", "10 to 86 400: a day", |s| s.duplicate_window_s),
     ("linksPerMessage", "Links in one message", "0 to 200, and no more than in a minute", |s| s.links_per_message),
     ("linksPerMinute", "Links in a minute", "1 to 1 000, by one person", |s| s.links_per_minute),
     ("mentionsPerMessage", "People mentioned in one message", "0 to 200, and no more than in a minute", |s| {
