@@ -354,10 +354,20 @@ pub const WORD_LISTS_CACHED: usize = 500;
 
 /// How long an access hook may take over one answer, in milliseconds, connecting included: a request waits for it.
 pub const HOOK_TIMEOUT_MS: u64 = 500;
-/// Questions to the hook under way in one process; more wait, within their own time.
+/// Questions to the hook under way in one process; more wait for a place.
 pub const HOOK_CONCURRENT_MAX: usize = 32;
-/// How long a process leaves a hook alone that did not answer, in milliseconds: those who ask meanwhile are refused at once.
-pub const HOOK_RETRY_MS: i64 = 1_000;
+/// How long a question waits for a place, in milliseconds: at 300 ms an answer, three times as many people as there are places.
+pub const HOOK_QUEUE_MS: u64 = 1_000;
+/// How long anybody waits for all that a question takes, in milliseconds: reading, a place, the answer, keeping it.
+pub const HOOK_WAIT_MS: u64 = 2_000;
+/// About so many people in a row the hook must be out of reach or too slow before a process takes it to be away: a hook that
+/// fails about one person is there for the others.
+pub const HOOK_AWAY_PEOPLE: usize = 3;
+/// How long a process leaves a hook alone that is away, in milliseconds, and how long it does not ask about somebody again after
+/// the hook failed about them for the first time: those who come meanwhile are refused at once.
+pub const HOOK_RETRY_MS: u64 = 1_000;
+/// The longest that the second may grow to, in milliseconds: it doubles with each failure in a row.
+pub const HOOK_RETRY_MS_MAX: u64 = 16_000;
 /// Largest answer of a hook, in bytes.
 pub const HOOK_ANSWER_BYTES_MAX: usize = 65_536;
 /// Most denials in one answer.
@@ -374,5 +384,8 @@ pub const HOOK_VALID_S_MIN: u32 = 10;
 pub const HOOK_VALID_S_MAX: u32 = 300;
 /// An answer that holds no longer than this is asked for anew before it runs out, in seconds.
 pub const HOOK_RENEW_S: i64 = 5;
+/// Open sockets ask for theirs up to this long before it runs out, in seconds, each at a moment of its own, so that those whom the
+/// hook answered at once are not asked about at once for ever.
+pub const HOOK_RENEW_S_MAX: i64 = 15;
 /// An answer that holds no longer than this does not carry a request to its end, in seconds.
 pub const HOOK_MARGIN_S: i64 = 1;

@@ -30,8 +30,8 @@ pub struct HttpHook {
     key: HookKey,
 }
 
-fn away(error: impl std::fmt::Display) -> HookError {
-    HookError::Away(error.to_string())
+fn failed(error: impl std::fmt::Display) -> HookError {
+    HookError::Failed(error.to_string())
 }
 
 impl HttpHook {
@@ -48,26 +48,27 @@ impl HttpHook {
     }
 
     async fn ask(&self, question: &HookQuestion) -> Result<HookAnswer, HookError> {
-        let body = serde_json::to_vec(question).map_err(away)?;
+        let body = serde_json::to_vec(question).map_err(failed)?;
         let now = question.at.millis().to_string();
         let signature = self.key.sign(&now, &body);
-        let header = |text: &str| HeaderValue::from_str(text).map_err(away);
+        let header = |text: &str| HeaderValue::from_str(text).map_err(failed);
         let mut request = Request::new(Body::from(body));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri.path().parse().map_err(away)?;
+        *request.uri_mut() = self.uri.path().parse().map_err(failed)?;
         let headers = request.headers_mut();
         headers.insert(header::HOST, header(&self.authority)?);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(TIME, header(&now)?);
         headers.insert(SIGNATURE, header(&signature)?);
         // A connection a question: each person's answer holds ten seconds and more.
-        let stream = TcpStream::connect(&self.authority).await.map_err(away)?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(away)?;
+        // Only who can't be reached is away; what goes wrong from here on may be about this person.
+        let stream = TcpStream::connect(&self.authority).await.map_err(|error| HookError::Away(error.to_string()))?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
         // The connection ends when the sender is gone and the body read.
         let exchange = async move {
-            let (head, body) = sender.send_request(request).await.map_err(away)?.into_parts();
+            let (head, body) = sender.send_request(request).await.map_err(failed)?.into_parts();
             if head.status != StatusCode::OK {
-                return Err(away(format!("it answered {}", head.status)));
+                return Err(failed(format!("it answered {}", head.status)));
             }
             let told = head.headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
             let bytes = to_bytes(Body::new(body), limits::HOOK_ANSWER_BYTES_MAX).await;

@@ -142,6 +142,13 @@ impl Narrowing {
         self.denials(at.plus_s(margin_s)).is_some()
     }
 
+    /// An answer that has run out at `now` is none from here on, as of whatever moment it is looked at.
+    pub fn lapse(&mut self, now: Timestamp) {
+        if !self.lasts(now, 0) {
+            *self = Self::Unanswered;
+        }
+    }
+
     pub(super) fn objects(
         &self,
         subject: &Subject,
@@ -224,6 +231,13 @@ mod tests {
         }
         assert!(empty.lasts(NOW, 59) && !empty.lasts(NOW, 60));
         assert!(Narrowing::None.lasts(NOW, 1_000_000) && !Narrowing::Unanswered.lasts(NOW, 0));
+        let lapsed = |mut narrowing: Narrowing, at| {
+            narrowing.lapse(at);
+            narrowing
+        };
+        assert_eq!(lapsed(empty.clone(), last), empty);
+        assert_eq!(lapsed(empty, until), Narrowing::Unanswered);
+        assert_eq!(lapsed(Narrowing::None, until), Narrowing::None);
     }
 
     #[test]

@@ -32,8 +32,8 @@ impl From<StoreError> for LedgerError {
     }
 }
 
-impl From<HookError> for LedgerError {
-    fn from(error: HookError) -> Self {
+impl From<Arc<HookError>> for LedgerError {
+    fn from(error: Arc<HookError>) -> Self {
         Self(Some(error.into()))
     }
 }
@@ -106,7 +106,7 @@ pub(super) type Answer<'a, T> = BoxFuture<'a, Result<T, LedgerError>>;
 
 /// See the module.
 pub trait Ledger: Send + Sync + 'static {
-    /// Who brings this proof; a ticket is used up by it. `None` when it proves nothing.
+    /// Who brings this proof; a ticket is used up by it. `None` when it proves nothing. Asks no access hook: nobody has paid.
     fn open(&self, proof: Proof, correlation: CorrelationId) -> Answer<'_, Option<Guest>>;
     /// The origins that may embed a company's widget.
     fn embed_origins(&self, company: CompanyId) -> Answer<'_, Vec<String>>;
@@ -122,9 +122,11 @@ pub trait Ledger: Send + Sync + 'static {
     fn records(&self, company: CompanyId, keys: Vec<RecordKey>) -> Answer<'_, Vec<(RecordKey, Resource)>>;
     /// A member as of now; `None` when the membership has ended.
     fn member(&self, company: CompanyId, user: UserId) -> Answer<'_, Option<Member>>;
-    /// Sees to it that the company's access hook, if it requires one, has answered about a member for a while; then as
-    /// [`Self::member`].
-    fn renew(&self, company: CompanyId, user: UserId) -> Answer<'_, Option<Member>>;
+    /// Several, likewise, in one read. Whose membership has ended is missing.
+    fn members(&self, company: CompanyId, users: Vec<UserId>) -> Answer<'_, Vec<Member>>;
+    /// Sees to it that the company's access hook, if it requires one, has answered about a member for a while. What it said is
+    /// read with them.
+    fn renew(&self, company: CompanyId, user: UserId) -> Answer<'_, ()>;
     /// Those of `users` whom a guest may meet: they share a conversation.
     fn met(&self, company: CompanyId, guest: UserId, users: Vec<UserId>) -> Answer<'_, Vec<UserId>>;
     /// Those sessions that are still good, and the companies that they are in.
@@ -166,12 +168,7 @@ impl Ledger for StoreLedger {
                     None => return Ok(None),
                 },
             };
-            let Some(mut caller) = self.caller(token, correlation).await? else { return Ok(None) };
-            if !caller.subject().narrowing.lasts(now, limits::HOOK_MARGIN_S) {
-                self.hooks.ensure(caller.company(), caller.user(), limits::HOOK_MARGIN_S).await?;
-                let Some(again) = self.caller(token, correlation).await? else { return Ok(None) };
-                caller = again;
-            }
+            let Some(caller) = self.caller(token, correlation).await? else { return Ok(None) };
             Ok(caller.session().map(|session| Guest {
                 member: Member::from(&caller),
                 session: session.id,
@@ -221,11 +218,17 @@ impl Ledger for StoreLedger {
         })
     }
 
-    fn renew(&self, company: CompanyId, user: UserId) -> Answer<'_, Option<Member>> {
+    fn members(&self, company: CompanyId, users: Vec<UserId>) -> Answer<'_, Vec<Member>> {
         Box::pin(async move {
-            self.hooks.ensure(company, user, limits::HOOK_RENEW_S).await?;
-            self.member(company, user).await
+            let correlation = CorrelationId::from_uuid(company.uuid());
+            let callers = self.store.membership_views(company, &users, correlation, self.clock.now()).await?;
+            Ok(callers.iter().map(Member::from).collect())
         })
+    }
+
+    fn renew(&self, company: CompanyId, user: UserId) -> Answer<'_, ()> {
+        // A little longer than anybody asks ahead: whoever was renewed is not asked about again at once.
+        Box::pin(async move { Ok(self.hooks.ensure(company, user, limits::HOOK_RENEW_S_MAX + 1).await?) })
     }
 
     fn met(&self, company: CompanyId, guest: UserId, users: Vec<UserId>) -> Answer<'_, Vec<UserId>> {

@@ -102,6 +102,19 @@ impl Realtime {
         }
         Ok(guest)
     }
+
+    /// Asks the company's access hook, if what it said does not last: without an answer there is no socket.
+    async fn judge(&self, guest: &mut Guest) -> Result<(), Refusal> {
+        let (ledger, user) = (self.hub.ledger(), guest.member.subject.user);
+        if guest.member.subject.narrowing.lasts(self.hub.clock().now(), limits::HOOK_MARGIN_S) {
+            return Ok(());
+        }
+        let away = |_| Refusal::new(Code::Unavailable);
+        ledger.renew(guest.company, user).await.map_err(away)?;
+        let member = ledger.member(guest.company, user).await.map_err(away)?;
+        guest.member = member.ok_or_else(|| Refusal::new(Code::Unauthenticated))?;
+        Ok(())
+    }
 }
 
 /// The ticket among the protocols that the client asks for.
@@ -133,9 +146,10 @@ pub async fn realtime(
     if realtime.hub.lifecycle().stopping().is_cancelled() {
         return Err(Refusal::new(Code::Unavailable));
     }
-    let guest = realtime.admit(&headers, correlation).await?;
-    // Counted as requests of that person: sockets that never say hello would otherwise be free.
+    let mut guest = realtime.admit(&headers, correlation).await?;
+    // Counted as requests of that person: sockets that never say hello would otherwise be free, and questions to the hook.
     app.services().charge(&toll, guest.company, guest.member.subject.user).await?;
+    realtime.judge(&mut guest).await?;
     let connection = ConnectionId::from_uuid(realtime.ids.uuid(realtime.hub.clock().now()));
     let work = realtime.hub.lifecycle().work().clone();
     let response = upgrade

@@ -17,10 +17,11 @@ use postil::{
     access::{
         Action, Conditions, Denial, Effect, Narrowing, Policy, Resource, Role, RoleKey, Rule, Scope, Subject, decide,
     },
-    backend::store::Store,
+    backend::store::{Store, hook::Kept},
     clock::Timestamp,
     domain::{MemberKind, Name, RecordId, RecordKey, RecordKind, StatusWord},
     ids::{CompanyId, DepartmentId, ProjectId, UserId},
+    wire::HookQuestion,
 };
 use proptest::{
     collection::vec,
@@ -284,7 +285,7 @@ fn hook() -> impl Strategy<Value = Vec<Option<Said>>> {
         let states = when.states.filter(|_| !matches!(scope, Where::Unlinked));
         Taken { actions: actions.into_iter().collect(), scope, states }
     });
-    let until = prop_oneof![4 => Just(3_600_000_000), 1 => select(MOMENTS.to_vec())];
+    let until = prop_oneof![4 => Just(240_000_000), 1 => select(MOMENTS.to_vec())];
     let said = (vec(taken, 0..4), until).prop_map(|(denials, until)| Said { denials, until });
     vec(option::weighted(0.9, said), MEMBERS)
 }
@@ -655,7 +656,7 @@ impl Stage<'_> {
         let told: Vec<_> = subjects
             .iter()
             .filter_map(|subject| match &subject.narrowing {
-                Narrowing::Answered { denials, until } => Some((subject.user.uuid(), denials.clone(), *until)),
+                Narrowing::Answered { denials, until } => Some((subject.clone(), denials.clone(), *until)),
                 Narrowing::None | Narrowing::Unanswered => None,
             })
             .collect();
@@ -665,16 +666,19 @@ impl Stage<'_> {
             .execute(&mut *self.maker.lock().await)
             .await
             .unwrap_or_else(|error| panic!("a world can't be made: {error}"));
-        for (user, denials, until) in told {
-            let since = Timestamp::from_micros(until.micros().min(now.micros()) - 1);
-            let kept = self.narrower.narrowing_put(
-                CompanyId::from_uuid(company),
-                UserId::from_uuid(user),
-                &denials,
-                since,
-                until,
-            );
-            kept.await.unwrap_or_else(|error| panic!("an answer can't be kept: {error}"));
+        for (subject, denials, until) in told {
+            let question = HookQuestion {
+                company_id: CompanyId::from_uuid(company),
+                user_id: subject.user,
+                email: String::new(),
+                role: subject.role,
+                member_kind: subject.kind,
+                department_id: subject.department,
+                project_ids: subject.projects.into_iter().collect(),
+                at: Timestamp::from_micros(until.micros().min(now.micros()) - 1),
+            };
+            let kept = self.narrower.narrowing_put(&question, &denials, until).await;
+            assert_eq!(kept.unwrap_or_else(|error| panic!("an answer can't be kept: {error}")), Kept::Kept);
         }
         Built { company, policy, subjects, resources, gone, now, talks, messages, names }
     }

@@ -146,6 +146,10 @@ impl Services {
         if query.at.is_some_and(|at| at > now) {
             return Err(ServiceError::field(Code::InvalidQuery, "at", "lies in the future"));
         }
+        if query.at.is_none() && caller.subject().narrowing.is_required() {
+            // What would be, if they asked now: without an answer, "not answered" is the explanation. Before anything is held.
+            let _ = self.hooks().ensure(caller.company(), query.user_id, limits::HOOK_MARGIN_S).await;
+        }
         let mut tx = self.store().begin(&caller, "access.explain").await?;
         let (policy_version, policy) = match query.at {
             None => {
@@ -165,14 +169,15 @@ impl Services {
         if member.is_none() && tx.member_facts(query.user_id, None).await?.is_none() {
             return Err(ServiceError::code(Code::NotFound));
         }
-        if query.at.is_none() && caller.subject().narrowing.is_required() {
-            // What would be, if they asked now: without an answer, "not answered" is the explanation.
-            let _ = self.hooks().ensure(caller.company(), query.user_id, limits::HOOK_MARGIN_S).await;
-        }
         // After that answer: it holds from when it was asked for.
         let at = query.at.unwrap_or_else(|| self.now());
-        let narrowing = tx.narrowing_then(query.user_id, at).await?;
-        let member = member.map(|(subject, status)| (Subject { narrowing, ..subject }, status));
+        let member = match member {
+            None => None,
+            Some((subject, status)) => {
+                let narrowing = tx.narrowing_then(&subject, at).await?;
+                Some((Subject { narrowing, ..subject }, status))
+            }
+        };
         let (steps, facts) = self.steps(&mut tx, &caller, query, (&policy, member), facts.as_ref(), at, own).await?;
         let because = steps.last().cloned().ok_or_else(|| ServiceError::code(Code::Internal))?;
         Ok(Explanation {
@@ -187,7 +192,8 @@ impl Services {
         })
     }
 
-    /// Who can read a message: those of a page of the company's active members, each judged as [`Self::explain_access`] does.
+    /// Who can read a message: those of a page of the company's active members, each judged as [`Self::explain_access`] does,
+    /// by what the access hook has said of them so far.
     ///
     /// # Errors
     /// [`Code::NotFound`] for a message that the asker may not see; [`Code::Forbidden`] without `admin:policy`;
@@ -214,7 +220,9 @@ impl Services {
             .map(|last| self.page_cursor("readers", caller.company(), &PeopleCursor::after(&last.person)));
         let (policy, at) = (Arc::clone(caller.policy()), self.now());
         let mut items = Vec::new();
-        for Judged { person, subject } in members {
+        // By what the hook has said, and of nobody is it asked: who is not answered for reads nothing now.
+        for Judged { person, subject, narrowing } in members {
+            let subject = Subject { narrowing, ..subject };
             let asked = Explain {
                 company_id: None,
                 user_id: person.id,

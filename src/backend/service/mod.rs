@@ -167,9 +167,7 @@ impl Services {
     /// Likewise, and [`Code::Forbidden`].
     pub(super) async fn open_person(&self, credentials: &Credentials) -> Result<(Caller, Session), ServiceError> {
         let caller = self.open(credentials).await?;
-        let session = caller.session().cloned().ok_or_else(|| {
-            ServiceError::detail(Code::Forbidden, "an API key is no person: this needs a signed-in session")
-        })?;
+        let session = person(&caller)?;
         Ok((caller, session))
     }
 
@@ -188,25 +186,18 @@ impl Services {
         credentials: &Credentials,
         target: Option<&Target>,
     ) -> Result<(Caller, Option<Facts>), ServiceError> {
-        let mut opened = self.look(credentials, target).await?;
-        let (company, user) = (opened.caller.company(), opened.caller.user());
-        self.charge(&credentials.toll, company, user).await?;
+        let opened = self.counted(credentials, target).await?;
         // A request about another company than the session's comes from a page that has not noticed the switch: answering it
         // with this company's data would show the wrong company under the right heading.
         if credentials.company.is_some_and(|company| company != opened.caller.company()) {
             return Err(ServiceError::code(Code::CompanyContextChanged));
         }
-        if !opened.caller.subject().narrowing.lasts(self.now(), limits::HOOK_RENEW_S) {
-            // Paid by now: nobody makes us ask the hook for nothing. Without an answer the old one serves while it lasts.
-            let answered = self.inner.hooks.ensure(company, user, limits::HOOK_RENEW_S).await;
-            if answered.is_ok() {
-                opened = self.look(credentials, target).await?;
-            }
-            // Run out, or the company was switched in between.
-            let lasts = opened.caller.subject().narrowing.lasts(self.now(), limits::HOOK_MARGIN_S);
-            if !lasts || opened.caller.company() != company {
-                return Err(ServiceError::code(Code::HookUnavailable));
-            }
+        let company = opened.caller.company();
+        let opened = self.judged(opened, async || self.look(credentials, target).await).await?;
+        // Without an answer the old one serves while it lasts. Run out, or the company was switched in between:
+        let lasts = opened.caller.subject().narrowing.lasts(self.now(), limits::HOOK_MARGIN_S);
+        if !lasts || opened.caller.company() != company {
+            return Err(ServiceError::code(Code::HookUnavailable));
         }
         if let Some(Proof::ApiKey(key)) = &credentials.proof {
             self.note_key_use(key.hash(), credentials.correlation).await;
@@ -215,6 +206,40 @@ impl Services {
             credentials.toll.is_about(conversation.id);
         }
         Ok((opened.caller.part_of(&credentials.toll), opened.facts))
+    }
+
+    /// Who asks, counted, whatever their company's access hook may take from them: for what shows nothing of the company's and
+    /// must not hang on its hook. What it takes is asked for all the same, and not known where it is silent.
+    async fn open_apart_from_hook(&self, credentials: &Credentials) -> Result<Caller, ServiceError> {
+        let opened = self.counted(credentials, None).await?;
+        if credentials.company.is_some_and(|company| company != opened.caller.company()) {
+            return Err(ServiceError::code(Code::CompanyContextChanged));
+        }
+        let opened = self.judged(opened, async || self.look(credentials, None).await).await?;
+        Ok(opened.caller.part_of(&credentials.toll))
+    }
+
+    /// Who asks, counted.
+    async fn counted(&self, credentials: &Credentials, target: Option<&Target>) -> Result<Opened, ServiceError> {
+        let opened = self.look(credentials, target).await?;
+        self.charge(&credentials.toll, opened.caller.company(), opened.caller.user()).await?;
+        Ok(opened)
+    }
+
+    /// Asks the access hook, if its answer is about to run out, and looks again. Paid by now: nobody makes us ask it for nothing.
+    async fn judged(
+        &self,
+        opened: Opened,
+        look: impl AsyncFnOnce() -> Result<Opened, ServiceError>,
+    ) -> Result<Opened, ServiceError> {
+        if opened.caller.subject().narrowing.lasts(self.now(), limits::HOOK_RENEW_S) {
+            return Ok(opened);
+        }
+        let (company, user) = (opened.caller.company(), opened.caller.user());
+        match self.inner.hooks.ensure(company, user, limits::HOOK_RENEW_S).await {
+            Ok(()) => look().await,
+            Err(_) => Ok(opened),
+        }
     }
 
     /// The request's company, person and facts, as the database has them now.
@@ -327,6 +352,14 @@ impl Services {
     ) -> String {
         self.inner.sealer.cursor(Purpose::PageCursor(list), company, position)
     }
+}
+
+/// The session of whoever is a person.
+fn person(caller: &Caller) -> Result<Session, ServiceError> {
+    caller
+        .session()
+        .cloned()
+        .ok_or_else(|| ServiceError::detail(Code::Forbidden, "an API key is no person: this needs a signed-in session"))
 }
 
 /// The page size asked for, within its bounds.

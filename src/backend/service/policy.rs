@@ -382,7 +382,7 @@ fn compare(
     records.truncate(limits::DRY_RUN_RECORDS_MAX);
     let (mut changes, mut change_count, mut verdicts) = (Vec::new(), 0_usize, 0_usize);
     let mut member_count = 0_usize;
-    'members: for Judged { person, subject } in &members {
+    'members: for Judged { person, subject, .. } in &members {
         for action in Action::ALL {
             // Most people are touched by few changes: whose rules say the same needs no verdict.
             if same(&about(old, subject, *action), &about(new, subject, *action)) {

@@ -1,6 +1,6 @@
 //! Signing in and out, the person's own view, switching companies, tickets for sockets.
 
-use super::{Later, ServiceError, Services, member::administers};
+use super::{Later, ServiceError, Services, member::administers, person};
 use crate::{
     backend::{
         bus::{Bucket, Class, Draw},
@@ -154,12 +154,14 @@ impl Services {
         Ok(())
     }
 
-    /// Who is signed in, where, and where else they could be.
+    /// Who is signed in, where, and where else they could be. Shows nothing of the company's: an access hook that is silent keeps
+    /// nobody from their other companies.
     ///
     /// # Errors
-    /// [`Code::Unauthenticated`].
+    /// [`Code::Unauthenticated`], [`Code::CompanyContextChanged`].
     pub async fn get_me(&self, credentials: &Credentials) -> Result<Me, ServiceError> {
-        let (caller, session) = self.open_person(credentials).await?;
+        let caller = self.open_apart_from_hook(credentials).await?;
+        let session = person(&caller)?;
         self.describe(caller.user(), caller.company(), &session, administers(&caller)).await
     }
 
@@ -170,8 +172,11 @@ impl Services {
         session: &Session,
         correlation: CorrelationId,
     ) -> Result<Me, ServiceError> {
-        let opened = self.store().session_open(token.hash(), None, self.now(), correlation).await?;
-        let caller = opened.ok_or_else(|| ServiceError::code(Code::Unauthenticated))?.caller;
+        let look = async || {
+            let opened = self.store().session_open(token.hash(), None, self.now(), correlation).await?;
+            opened.ok_or_else(|| ServiceError::code(Code::Unauthenticated))
+        };
+        let caller = self.judged(look().await?, look).await?.caller;
         self.describe(caller.user(), caller.company(), session, administers(&caller)).await
     }
 
@@ -216,7 +221,8 @@ impl Services {
     ) -> Result<(Token, Me), ServiceError> {
         // The request is about leaving the company that the client believes in: a stale belief is no obstacle to it.
         let here = Credentials { company: None, ..credentials.clone() };
-        let caller = self.open(&here).await?;
+        // Nor is an access hook there that takes everything: they are leaving.
+        let caller = self.counted(&here, None).await?.caller;
         let (Some(session), Some(Proof::Session(old))) = (caller.session().cloned(), &credentials.proof) else {
             return Err(ServiceError::code(Code::Forbidden));
         };

@@ -7,11 +7,12 @@ use uuid::Uuid;
 use super::{
     CompanyTx, Store, StoreError,
     grants::{self, PolicyPutError},
+    hook,
     people::PeopleCursor,
     rows,
 };
 use crate::{
-    access::{Action, Permit, Policy, Resource, RoleKey, Subject},
+    access::{Action, Narrowing, Permit, Policy, Resource, RoleKey, Subject},
     backend::crypto::token::TokenHash,
     clock::Timestamp,
     domain::{MemberKind, RecordKey},
@@ -109,8 +110,10 @@ pub struct OpenInvitation {
 pub struct Judged {
     /// Who.
     pub person: Person,
-    /// As policies see them.
+    /// As policies see them, which know no access hook.
     pub subject: Subject,
+    /// What the access hook takes from them, by its newest answer. Dry runs tell of the policy alone.
+    pub narrowing: Narrowing,
 }
 
 const VERSION_GET: &str = "-- store::policy_version_get
@@ -130,10 +133,19 @@ WHERE c.id = $1 AND ($2::integer IS NULL OR p.version < $2)
 ORDER BY p.version DESC
 LIMIT $3";
 const JUDGED: &str = "-- store::member_judged
-SELECT m.user_id, u.name, m.kind, m.job_title, m.role_key, m.department_id, ARRAY(
-        SELECT p.project_id FROM project_members p WHERE p.company_id = m.company_id AND p.user_id = m.user_id AND p.deleted_at IS NULL
-    ) AS projects
+SELECT m.user_id, u.name, m.kind, m.job_title, m.role_key, m.department_id, own.projects,
+    CASE WHEN EXISTS (SELECT 1 FROM access_hooks h WHERE h.company_id = $1 AND h.ended_at IS NULL) THEN coalesce((
+        SELECT jsonb_build_object('untilUs', (extract(epoch FROM n.until) * 1000000)::bigint, 'denials', n.denials)
+        FROM (
+            SELECT x.until, x.denials, x.attributes FROM narrowings x
+            WHERE x.company_id = $1 AND x.user_id = m.user_id ORDER BY x.since DESC LIMIT 1
+        ) AS n
+        WHERE n.attributes = app.hook_attributes(m.role_key, m.kind, m.department_id, own.projects)
+    ), '{}') END AS narrowing
 FROM memberships m JOIN users u ON u.id = m.user_id
+CROSS JOIN LATERAL (SELECT ARRAY(
+    SELECT p.project_id FROM project_members p WHERE p.company_id = m.company_id AND p.user_id = m.user_id AND p.deleted_at IS NULL
+) AS projects) AS own
 WHERE m.company_id = $1 AND m.status = 'active' AND m.deleted_at IS NULL AND u.status = 'active'
     AND ($2::text IS NULL OR m.role_key = $2) AND ($3::text IS NULL OR (lower(u.name), u.id) > ($3, $4))
 ORDER BY lower(u.name), u.id
@@ -326,7 +338,12 @@ impl CompanyTx {
             .bind(limit.map(i64::from))
             .fetch_all(&mut *self.tx)
             .await?;
-        rows.iter().map(|row| Ok(Judged { person: rows::person(row)?, subject: rows::subject(row, "kind")? })).collect()
+        rows.iter()
+            .map(|row| {
+                let (person, subject) = (rows::person(row)?, rows::subject(row, "kind")?);
+                Ok(Judged { person, subject, narrowing: hook::narrowing(row)? })
+            })
+            .collect()
     }
 
     /// Records that the caller may see, as policies see them, after `after`.

@@ -93,13 +93,13 @@ SELECT r.kind AS record_kind, r.id AS record_id, r.owner_id AS record_owner_id,
     r.department_id AS record_department_id, r.project_id AS record_project_id, r.status AS record_status
 FROM linked_records r JOIN unnest($2::text[], $3::text[]) AS wanted (kind, id) ON r.kind = wanted.kind AND r.id = wanted.id
 WHERE r.company_id = $1 AND r.deleted_at IS NULL";
-const MEMBER: &str = "-- store::hub_member
+const MEMBERS: &str = "-- store::hub_member_get_many
 SELECT m.company_id, m.user_id, m.role_key, m.department_id, m.kind AS member_kind, c.policy_version,
     auth.narrowing(m.company_id, m.user_id) AS narrowing,
     ARRAY(SELECT pm.project_id FROM project_members pm
         WHERE pm.company_id = m.company_id AND pm.user_id = m.user_id AND pm.deleted_at IS NULL) AS projects
 FROM memberships m JOIN companies c ON c.id = m.company_id AND c.deleted_at IS NULL JOIN users u ON u.id = m.user_id
-WHERE m.company_id = $1 AND m.user_id = $2 AND m.status = 'active' AND m.deleted_at IS NULL AND u.status = 'active'";
+WHERE m.company_id = $1 AND m.user_id = ANY ($2) AND m.status = 'active' AND m.deleted_at IS NULL AND u.status = 'active'";
 
 /// Nobody: the worker acts for the company, not for a person.
 const NOBODY: UserId = UserId::from_uuid(Uuid::nil());
@@ -216,12 +216,30 @@ impl Store {
         correlation: CorrelationId,
         at: Timestamp,
     ) -> Result<Option<Caller>, StoreError> {
-        let row = {
-            let mut tx = tx::begin(&self.worker, user, company).await?;
-            sqlx::query(MEMBER).bind(company.uuid()).bind(user.uuid()).fetch_optional(&mut *tx).await?
+        Ok(self.membership_views(company, &[user], correlation, at).await?.pop())
+    }
+
+    /// The same of several, in one read. Whose membership has ended is missing.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn membership_views(
+        &self,
+        company: CompanyId,
+        users: &[UserId],
+        correlation: CorrelationId,
+        at: Timestamp,
+    ) -> Result<Vec<Caller>, StoreError> {
+        let rows = {
+            let mut tx = tx::begin(&self.worker, NOBODY, company).await?;
+            let ids: Vec<Uuid> = users.iter().map(|user| user.uuid()).collect();
+            sqlx::query(MEMBERS).bind(company.uuid()).bind(ids).fetch_all(&mut *tx).await?
         };
-        let Some(row) = row else { return Ok(None) };
-        self.caller(&row, None, correlation, at).await.map(Some)
+        let mut callers = Vec::with_capacity(rows.len());
+        for row in &rows {
+            callers.push(self.caller(row, None, correlation, at).await?);
+        }
+        Ok(callers)
     }
 
     /// Those of `sessions` that are still good, each with the company that it is in now.

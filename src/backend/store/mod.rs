@@ -15,7 +15,7 @@ mod conversation;
 mod error;
 mod explain;
 pub mod grants;
-mod hook;
+pub mod hook;
 pub mod house;
 pub mod hub;
 pub mod job;

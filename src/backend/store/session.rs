@@ -118,9 +118,9 @@ pub struct NewSession<'a> {
 }
 
 const OPEN: &str = "-- store::session_open
-SELECT s.*, auth.narrowing(s.company_id, s.user_id) AS narrowing FROM auth.session_open($1, $2) AS s";
+SELECT s.*, auth.narrowing(s.company_id, s.user_id, $1) AS narrowing FROM auth.session_open($1, $2) AS s";
 const OPEN_KEY: &str = "-- store::api_key_open
-SELECT k.*, auth.narrowing(k.company_id, k.user_id) AS narrowing FROM auth.api_key_open($1) AS k";
+SELECT k.*, auth.narrowing(k.company_id, k.user_id, $1) AS narrowing FROM auth.api_key_open($1) AS k";
 
 // What is asked after app.facts() comes after it because it has entered the company, and is made of its rows.
 macro_rules! with_facts {
@@ -129,7 +129,7 @@ macro_rules! with_facts {
             "-- store::",
             $name,
             "
-SELECT s.*, auth.narrowing(s.company_id, s.user_id) AS narrowing, f.conversation_id, f.conversation_kind, f.conversation_link_kind, f.conversation_link_id,
+SELECT s.*, auth.narrowing(s.company_id, s.user_id, $1) AS narrowing, f.conversation_id, f.conversation_kind, f.conversation_link_kind, f.conversation_link_id,
     f.conversation_owner_id, f.conversation_department_id, f.conversation_project_id, f.conversation_status,
     f.message_id, f.root_id, f.author_id, f.message_link_kind, f.message_link_id, f.message_link_source, f.record_kind, f.record_id,
     f.owner_id AS record_owner_id, f.department_id AS record_department_id, f.project_id AS record_project_id, f.status AS record_status,

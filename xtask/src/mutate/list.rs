@@ -34,6 +34,9 @@ pub struct Rust {
     pub tests: &'static str,
 }
 
+/// Keeps what an access hook said.
+const NARROW: &str = "app.narrow(uuid,uuid,jsonb,jsonb,timestamptz,timestamptz,text,text,uuid,uuid[])";
+
 pub const SQL: &[Sql] = &[
     Sql {
         name: "slow mode is a moderator's to set, by hand, too",
@@ -57,8 +60,38 @@ pub const SQL: &[Sql] = &[
     },
     Sql {
         name: "an answer of the hook ends",
-        deed: Deed::Function("app.remember()", "CASE WHEN now() < n.until THEN n.since END", "n.since"),
+        deed: Deed::Function("app.remember()", "now() < n.until", "true"),
         tests: "test(hook::an_answer_lasts_as_long_as_it_says_and_a_silence_then_closes)",
+    },
+    Sql {
+        name: "an answer of the hook holds for who it was about",
+        deed: Deed::Function("app.remember()", "n.attributes = app.hook_attributes(", "'' <> app.hook_attributes("),
+        tests: "test(hook::whoever_becomes_something_else_is_nobody_until_the_hook_has_said_what_it_takes_from_that)",
+    },
+    Sql {
+        name: "an answer is kept for who it was asked about",
+        deed: Deed::Function(NARROW, "v_attributes IS DISTINCT FROM v_now_attributes", "false"),
+        tests: "test(hook::the_database_keeps_no_answer_about_another_role_from_the_future_for_too_long_or_after_a_newer_one)",
+    },
+    Sql {
+        name: "what was asked later stays",
+        deed: Deed::Function(NARROW, "p_at < n.asked_at", "false"),
+        tests: "test(hook::the_database_keeps_no_answer_about_another_role_from_the_future_for_too_long_or_after_a_newer_one)",
+    },
+    Sql {
+        name: "no answer lasts longer than it may",
+        deed: Deed::Function(NARROW, "least(p_until, clock_timestamp() + interval '300 seconds')", "p_until"),
+        tests: "test(hook::the_database_keeps_no_answer_about_another_role_from_the_future_for_too_long_or_after_a_newer_one)",
+    },
+    Sql {
+        name: "what a hook takes in force is nobody's to remove",
+        deed: Deed::Run("DROP POLICY narrowing_grants_superseded ON narrowing_grants"),
+        tests: "test(hook::of_an_answer_that_was_replaced_only_what_it_said_is_kept)",
+    },
+    Sql {
+        name: "the door tells of nobody else what the hook takes",
+        deed: Deed::Function("auth.narrowing(uuid,uuid)", "p_user = app.user_id()", "true"),
+        tests: "test(hook::who_serves_requests_can_neither_answer_for_the_hook_nor_read_what_it_says_of_others)",
     },
     Sql {
         name: "what the hook takes is taken in the database",
@@ -586,6 +619,34 @@ pub const SQL: &[Sql] = &[
 ];
 
 pub const RUST: &[Rust] = &[
+    Rust {
+        name: "an answer of the hook fits its own question alone",
+        file: "src/backend/hook/mod.rs",
+        from: "mac.update(context.as_bytes());",
+        to: "mac.update(&context.as_bytes()[..0]);",
+        tests: "test(hook::an_answer_that_is_no_answer_takes_everything)",
+    },
+    Rust {
+        name: "waiting for a place says nothing about the hook",
+        file: "src/backend/hook/mod.rs",
+        from: "Duration::from_millis(limits::HOOK_QUEUE_MS)",
+        to: "Duration::from_millis(limits::HOOK_QUEUE_MS / 100)",
+        tests: "test(hook::more_people_than_the_hook_has_places_are_all_answered_and_each_is_asked_about_once)",
+    },
+    Rust {
+        name: "one person alone does not make the hook away",
+        file: "src/backend/hook/patience.rs",
+        from: "!self.silent.contains(&person) && self.silent",
+        to: "self.silent",
+        tests: "test(a_hook_that_fails_about_one_person_is_asked_about_the_others)",
+    },
+    Rust {
+        name: "an answer that runs out while messages are read shows none",
+        file: "server/src/ws/company/events.rs",
+        from: "        // Reading took its time.\n        self.see_to_narrowings();\n",
+        to: "",
+        tests: "test(ws::tests::rights::an_answer_that_runs_out_while_messages_are_read_shows_none_of_them)",
+    },
     Rust {
         name: "a change by cookie needs our own page",
         file: "server/src/http/credentials.rs",

@@ -13,7 +13,7 @@ use postil::{
     domain::{ConversationKind, RecordKey},
     ids::{ConversationId, UserId},
     limits,
-    wire::{CloseCode, ServerFrame},
+    wire::ServerFrame,
 };
 
 use super::{Company, written};
@@ -48,7 +48,8 @@ impl Company {
     pub(super) async fn access_changed(&mut self, event: &LogEvent) -> Result<(), LedgerError> {
         match (event.user, event.conversation, &event.record) {
             (Some(user), Some(conversation), _) => self.participation_changed(user, conversation, event.seq).await?,
-            (Some(user), None, _) => self.member_changed(user, event.seq).await?,
+            // Told by `members_changed`, several at once.
+            (Some(_), None, _) => {}
             (None, _, Some(record)) => self.record_moved(&record.clone(), event.seq).await?,
             (None, _, None) => self.policy_changed(event.seq).await?,
         }
@@ -94,30 +95,29 @@ impl Company {
         Ok(())
     }
 
-    /// Somebody's role, department, projects or membership changed.
-    async fn member_changed(&mut self, user: UserId, seq: i64) -> Result<(), LedgerError> {
-        if !self.viewers.contains_key(&user) {
-            return Ok(());
-        }
-        match self.around.ledger.member(self.id, user).await? {
-            None => self.end_where(|who, _| who == user, &CloseCode::AccessRevoked.into()),
-            Some(member) => self.judge_again(user, member, seq),
-        }
+    /// Somebody's role, department, projects or membership changed, or what the access hook says of them; and of those whom the next
+    /// events are about, too: all are read together.
+    pub(super) async fn members_changed(&mut self, events: &[LogEvent]) -> Result<(), LedgerError> {
+        let Some(last) = events.last() else { return Ok(()) };
+        let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
+        self.shared.epoch.fetch_add(count, std::sync::atomic::Ordering::AcqRel);
+        let users: BTreeSet<UserId> = events.iter().filter_map(|event| event.user).collect();
+        self.read_again(&users.into_iter().collect::<Vec<_>>(), last.seq).await?;
+        // A membership that ended took its sessions with it.
+        self.around.recheck.notify_one();
         Ok(())
     }
 
     /// The company has another policy, or requires an access hook, or no longer does. Who is in which role did not change, so one
-    /// reading of the policy serves everyone; what a hook takes is everyone's own.
+    /// reading of the policy serves everyone; what a hook takes is everyone's own, and one reading of everyone.
     async fn policy_changed(&mut self, seq: i64) -> Result<(), LedgerError> {
         let Some(someone) = self.viewers.keys().next().copied() else { return Ok(()) };
         let read = self.around.ledger.member(self.id, someone).await?;
         let narrowed = self.is_narrowed() || read.as_ref().is_some_and(|one| one.subject.narrowing.is_required());
         let Some(policy) = read.map(|member| member.policy).filter(|_| !narrowed) else {
-            // Or that one's membership has ended, which an event of its own tells: everyone is read by themselves.
-            for user in self.viewers.keys().copied().collect::<Vec<_>>() {
-                self.member_changed(user, seq).await?;
-            }
-            return Ok(());
+            // Or that one's membership has ended, which an event of its own tells.
+            let everyone: Vec<UserId> = self.viewers.keys().copied().collect();
+            return self.read_again(&everyone, seq).await;
         };
         for user in self.viewers.keys().copied().collect::<Vec<_>>() {
             if let Some(viewer) = self.viewers.get(&user) {
@@ -159,8 +159,9 @@ impl Company {
         self.era = self.era.max(policy.last_change(at));
     }
 
-    pub(super) fn judge_again(&mut self, user: UserId, member: Member, seq: i64) {
+    pub(super) fn judge_again(&mut self, user: UserId, mut member: Member, seq: i64) {
         let at = self.judged_as_of();
+        member.subject.narrowing.lapse(self.around.clock.now());
         self.keep_time(&member.policy, at);
         let cursor = self.cursor(seq);
         let Some(viewer) = self.viewers.get_mut(&user) else { return };

@@ -41,6 +41,11 @@ pub(in crate::ws) const fn is_about_message(kind: EventKind) -> bool {
     !matches!(kind, EventKind::ConversationUpdated | EventKind::RecordUpdated | EventKind::AccessChanged)
 }
 
+/// Somebody's rights in the company as a whole.
+const fn is_about_member(event: &LogEvent) -> bool {
+    matches!(event.kind, EventKind::AccessChanged) && event.user.is_some() && event.conversation.is_none()
+}
+
 impl Company {
     /// Considers what this process has just written; anything missing before it is read from the log.
     pub(super) async fn advance(&mut self) {
@@ -97,6 +102,7 @@ impl Company {
     async fn consider(&mut self, mut events: Vec<Carried>) -> Result<(), LedgerError> {
         let result = loop {
             self.time_passed();
+            self.see_to_narrowings();
             let run = events.iter().position(|one| !is_about_message(one.event.kind)).unwrap_or(events.len());
             if run > 0 {
                 let rest = events.split_off(run);
@@ -106,6 +112,19 @@ impl Company {
             }
             if events.is_empty() {
                 break Ok(());
+            }
+            let members = events.iter().take_while(|one| is_about_member(&one.event)).count();
+            if members > 0 {
+                let run: Vec<LogEvent> = events.drain(..members).map(|one| one.event).collect();
+                if let Err(error) = self.members_changed(&run).await {
+                    break Err(error);
+                }
+                let last = run.last().map_or(self.position, |event| event.seq);
+                for event in run {
+                    self.ring.push(event, None);
+                }
+                self.reach(last);
+                continue;
             }
             let event = events.remove(0).event;
             if let Err(error) = self.other(&event).await {
@@ -136,6 +155,8 @@ impl Company {
             .filter_map(|part| part.record.clone());
         let logged = run.iter().filter_map(|one| one.event.record.clone());
         self.know_records(linked.chain(answered).chain(logged).collect()).await?;
+        // Reading took its time.
+        self.see_to_narrowings();
         for Carried { event, .. } in run {
             let found = event.message.and_then(|id| messages.get(&id));
             // A root that can't be found has gone with its company.
@@ -248,6 +269,7 @@ impl Company {
                 let bytes = written(&frame);
                 self.ring.push(event.clone(), Some(bytes.clone()));
                 let Some(Some(resource)) = self.records.get(&key).cloned() else { return Ok(()) };
+                self.see_to_narrowings();
                 let mut viewers = core::mem::take(&mut self.viewers);
                 for viewer in viewers.values_mut().filter(|viewer| viewer.sight.saw_record(&resource)) {
                     Self::push(viewer, &bytes, || self.cursor(self.position));
@@ -266,6 +288,7 @@ impl Company {
         bytes: &Utf8Bytes,
         except: Option<UserId>,
     ) {
+        self.see_to_narrowings();
         let Some(audience) = self.audiences.get(&conversation).cloned().flatten() else { return };
         let around = self.around(&audience);
         let mut viewers = core::mem::take(&mut self.viewers);

@@ -205,8 +205,10 @@ impl Company {
 
     /// When to look at the clock again, in the runtime's time.
     fn next_turn(&self) -> Option<time::Instant> {
-        let next = [self.turn, self.narrowings_due].into_iter().flatten().min()?;
-        let wait = next.micros() - self.judged_as_of().micros();
+        let until = |at: Timestamp, now: Timestamp| at.micros() - now.micros();
+        let turn = self.turn.map(|at| until(at, self.judged_as_of()));
+        let narrowings = self.narrowings_due.map(|at| until(at, self.around.clock.now()));
+        let wait = [turn, narrowings].into_iter().flatten().min()?;
         // A machine's clock may be set while a long sleep lasts.
         let wait = Duration::from_micros(u64::try_from(wait).unwrap_or(0) + 1_000).min(TURN_LOOK);
         Some(time::Instant::now() + wait)
@@ -300,8 +302,15 @@ impl Company {
                 Err(error) => return tracing::warn!(company = %self.id, %error, "the hub can't read a member"),
             }
         }
-        let at = self.judged_as_of();
+        let (at, now) = (self.judged_as_of(), self.around.clock.now());
+        member.subject.narrowing.lapse(now);
+        self.see_to_narrowings();
         self.keep_time(&member.policy, at);
+        // Their other sockets may still wait for the answer that this one brings.
+        if member.subject.narrowing.lasts(now, 0) && self.viewers.get(&user).is_some_and(|one| !one.is_answered(now)) {
+            self.judge_again(user, member.clone(), self.position);
+            self.resync_those_who_need();
+        }
         // A rule that began or ended while they were away left no event: what is on their screen is nobody's to know.
         let resumable = cursor.is_some_and(|cursor| {
             cursor.seq <= self.position

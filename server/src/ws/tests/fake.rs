@@ -68,6 +68,15 @@ pub struct World {
     pub sessions: HashMap<SessionId, CompanyId>,
     pub away: bool,
     pub hook_away: bool,
+    /// How long a read of messages takes.
+    pub slow: Option<std::time::Duration>,
+}
+
+impl World {
+    fn member(&self, user: UserId) -> Option<Member> {
+        let policy = self.policy.clone().unwrap_or_else(|| Arc::new(preset::policy()));
+        self.members.get(&user).map(|subject| Member { subject: subject.clone(), policy })
+    }
 }
 
 /// The fake database.
@@ -76,6 +85,8 @@ pub struct FakeLedger {
     world: Mutex<World>,
     pub message_reads: AtomicUsize,
     pub event_reads: AtomicUsize,
+    /// Reads of members, of however many each.
+    pub member_reads: AtomicUsize,
     /// Questions to the access hook.
     pub renewals: AtomicUsize,
 }
@@ -116,12 +127,19 @@ impl Ledger for FakeLedger {
     }
     fn messages(&self, _: CompanyId, ids: Vec<MessageId>) -> Answer<'_, Vec<Whole>> {
         self.message_reads.fetch_add(1, Ordering::Relaxed);
-        self.ask(|world| {
+        let slow = self.world().slow;
+        let read = self.ask(|world| {
             let whole = |message: &Message| Whole {
                 message: message.clone(),
                 replies: world.replies.get(&message.id).cloned(),
             };
             ids.iter().filter_map(|id| world.messages.get(id)).map(whole).collect()
+        });
+        Box::pin(async move {
+            if let Some(slow) = slow {
+                time::sleep(slow).await;
+            }
+            read.await
         })
     }
     fn audiences(&self, _: CompanyId, ids: Vec<ConversationId>) -> Answer<'_, Vec<Audience>> {
@@ -133,17 +151,19 @@ impl Ledger for FakeLedger {
         })
     }
     fn member(&self, _: CompanyId, user: UserId) -> Answer<'_, Option<Member>> {
-        self.ask(|world| {
-            let policy = world.policy.clone().unwrap_or_else(|| Arc::new(preset::policy()));
-            world.members.get(&user).map(|subject| Member { subject: subject.clone(), policy })
-        })
+        self.member_reads.fetch_add(1, Ordering::Relaxed);
+        self.ask(|world| world.member(user))
     }
-    fn renew(&self, company: CompanyId, user: UserId) -> Answer<'_, Option<Member>> {
+    fn members(&self, _: CompanyId, users: Vec<UserId>) -> Answer<'_, Vec<Member>> {
+        self.member_reads.fetch_add(1, Ordering::Relaxed);
+        self.ask(|world| users.into_iter().filter_map(|user| world.member(user)).collect())
+    }
+    fn renew(&self, _: CompanyId, _: UserId) -> Answer<'_, ()> {
         self.renewals.fetch_add(1, Ordering::Relaxed);
         if self.world().hook_away {
             return Box::pin(async { Err(LedgerError::away()) });
         }
-        self.member(company, user)
+        self.ask(|_| ())
     }
     fn met(&self, _: CompanyId, _: UserId, users: Vec<UserId>) -> Answer<'_, Vec<UserId>> {
         self.ask(|_| users)
