@@ -187,11 +187,6 @@ impl Services {
         target: Option<&Target>,
     ) -> Result<(Caller, Option<Facts>), ServiceError> {
         let opened = self.counted(credentials, target).await?;
-        // A request about another company than the session's comes from a page that has not noticed the switch: answering it
-        // with this company's data would show the wrong company under the right heading.
-        if credentials.company.is_some_and(|company| company != opened.caller.company()) {
-            return Err(ServiceError::code(Code::CompanyContextChanged));
-        }
         let company = opened.caller.company();
         let opened = self.judged(opened, async || self.look(credentials, target).await).await?;
         // Without an answer the old one serves while it lasts. Run out, or the company was switched in between:
@@ -212,17 +207,19 @@ impl Services {
     /// must not hang on its hook. What it takes is asked for all the same, and not known where it is silent.
     async fn open_apart_from_hook(&self, credentials: &Credentials) -> Result<Caller, ServiceError> {
         let opened = self.counted(credentials, None).await?;
-        if credentials.company.is_some_and(|company| company != opened.caller.company()) {
-            return Err(ServiceError::code(Code::CompanyContextChanged));
-        }
         let opened = self.judged(opened, async || self.look(credentials, None).await).await?;
         Ok(opened.caller.part_of(&credentials.toll))
     }
 
-    /// Who asks, counted.
+    /// Who asks, counted, of the company that they state.
     async fn counted(&self, credentials: &Credentials, target: Option<&Target>) -> Result<Opened, ServiceError> {
         let opened = self.look(credentials, target).await?;
         self.charge(&credentials.toll, opened.caller.company(), opened.caller.user()).await?;
+        // A request about another company than the session's comes from a page that has not noticed the switch: answering it
+        // with this company's data would show the wrong company under the right heading.
+        if credentials.company.is_some_and(|company| company != opened.caller.company()) {
+            return Err(ServiceError::code(Code::CompanyContextChanged));
+        }
         Ok(opened)
     }
 

@@ -783,8 +783,8 @@ pub const RUST: &[Rust] = &[
     Rust {
         name: "an API key is no person",
         file: "src/backend/service/mod.rs",
-        from: "let caller = self.open(credentials).await?;\n        let session = caller.session().cloned().ok_or_else(|| {",
-        to: "let caller = self.open(credentials).await?;\n        let session = caller.session().cloned().or(Some(Session { id: crate::ids::SessionId::from_uuid(self.uuid()), kind: crate::wire::SessionKind::Browser, context_epoch: 1, expires_at: self.now() })).ok_or_else(|| {",
+        from: "        .cloned()\n        .ok_or_else(|| ServiceError::detail(Code::Forbidden, \"an API key",
+        to: "        .cloned()\n        .or_else(|| Some(Session { id: crate::ids::SessionId::from_uuid(caller.user().uuid()), kind: crate::wire::SessionKind::Browser, context_epoch: 1, expires_at: Timestamp::from_micros(4_000_000_000_000_000) }))\n        .ok_or_else(|| ServiceError::detail(Code::Forbidden, \"an API key",
         tests: "test(rest::)",
     },
     Rust {
