@@ -270,6 +270,21 @@ pub const DRY_RUN_CHANGES_MAX: usize = 500;
 pub const DRY_RUN_EXAMPLES_MAX: usize = 10;
 /// Life of an invitation, in seconds: a week.
 pub const INVITATION_S: u64 = 7 * 24 * 3600;
+/// Longest text to search messages for, in characters.
+pub const SEARCH_TEXT_CHARS_MAX: usize = 100;
+/// Words of such a text: each is looked up by itself.
+pub const SEARCH_WORDS_MAX: usize = 10;
+/// What is shown of a message that was found, in characters: three lines.
+pub const SEARCH_EXCERPT_CHARS_MAX: usize = 200;
+/// What an excerpt shows before the first word that was found, in characters.
+pub const SEARCH_EXCERPT_LEAD_CHARS: usize = 50;
+/// A search answers at the end of a step of that many milliseconds since it began: how long it takes would tell, by fractions of
+/// a millisecond, how much was found and not shown. Nobody who types notices 25.
+pub const SEARCH_STEP_MS: u64 = 25;
+/// Messages whose words a job fills in at once, in one transaction: some tenths of a second.
+pub const SEARCH_FILL_ROWS: u16 = 500;
+/// Such batches of one job, within its lease; the next job goes on.
+pub const SEARCH_FILL_BATCHES: u16 = 20;
 /// Longest search for members, in bytes: the longest address.
 pub const SEARCH_BYTES_MAX: usize = 254;
 /// Projects of one member.

@@ -19,6 +19,8 @@
 --                               sign-in, session and API key lookup.
 --     postil_definer   NOLOGIN  owns the SECURITY DEFINER helpers that policies call, and the triggers that log a change
 --                               of access. Bound to one company at a time like everyone else.
+--     postil_search    NOLOGIN  owns app.search_candidates() and nothing else, and reads the words of messages
+--                               (message_search) and nothing else: an index on words works only without a policy before it.
 --
 -- No role is SUPERUSER and none has BYPASSRLS: with FORCE ROW LEVEL SECURITY not even the owner reads past a policy.
 -- The grants on tables and functions belong to the migrations; this file is about identities only.
@@ -28,7 +30,8 @@ SET client_min_messages = warning;
 
 -- Inside a DO block psql variables are not replaced, so every conditional statement is made by \gexec.
 SELECT format('CREATE ROLE %I', name)
-FROM unnest(ARRAY['postil_owner', 'postil_migrator', 'postil_app', 'postil_worker', 'postil_auth', 'postil_definer']) AS name
+FROM unnest(ARRAY['postil_owner', 'postil_migrator', 'postil_app', 'postil_worker', 'postil_auth', 'postil_definer',
+    'postil_search']) AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 \gexec
 
@@ -39,6 +42,7 @@ ALTER ROLE postil_app LOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NO
 ALTER ROLE postil_worker LOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS;
 ALTER ROLE postil_auth NOLOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS;
 ALTER ROLE postil_definer NOLOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS;
+ALTER ROLE postil_search NOLOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS;
 
 -- The migrator is the owner from its first statement on, so whatever it creates belongs to postil_owner.
 GRANT postil_owner TO postil_migrator;
@@ -46,7 +50,7 @@ ALTER ROLE postil_migrator SET role = 'postil_owner';
 
 -- ALTER FUNCTION … OWNER TO asks for membership in the new owner (and for CREATE on the schema, which the migration
 -- that needs it grants to the new owner and revokes again).
-GRANT postil_auth, postil_definer TO postil_owner;
+GRANT postil_auth, postil_definer, postil_search TO postil_owner;
 
 -- Development and tests only (`\set dev 1`): the test harness makes a database per test.
 \if :{?dev}

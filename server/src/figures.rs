@@ -5,7 +5,7 @@ use postil::limits;
 use serde_json::Value;
 
 /// The bounds that documents of the API mention.
-const FIGURES: [(&str, u64); 31] = [
+const FIGURES: [(&str, u64); 32] = [
     ("BLOCKS_MAX", limits::BLOCKS_MAX.unsigned_abs()),
     ("DRY_RUN_CHANGES_MAX", limits::DRY_RUN_CHANGES_MAX as u64),
     ("DRY_RUN_EXAMPLES_MAX", limits::DRY_RUN_EXAMPLES_MAX as u64),
@@ -24,6 +24,7 @@ const FIGURES: [(&str, u64); 31] = [
     ("RECORDS_RESOLVE_MAX", limits::RECORDS_RESOLVE_MAX as u64),
     ("RECORD_TITLE_CHARS_MAX", limits::RECORD_TITLE_CHARS_MAX as u64),
     ("REPORTED_VERSIONS_MAX", limits::REPORTED_VERSIONS_MAX as u64),
+    ("SEARCH_EXCERPT_CHARS_MAX", limits::SEARCH_EXCERPT_CHARS_MAX as u64),
     ("THREAD_PREVIEW_REPLIES", limits::THREAD_PREVIEW_REPLIES as u64),
     ("TYPING_INTERVAL_MS", limits::TYPING_INTERVAL_MS),
     ("UNREAD_COUNT_MAX", limits::UNREAD_COUNT_MAX as u64),

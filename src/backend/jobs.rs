@@ -12,6 +12,8 @@ const KEEP_EXPIRED_S: i64 = 24 * 3600;
 pub enum JobKind {
     /// Forget sessions, tickets and token uses that expired long ago.
     PurgeExpired,
+    /// Fill in the words of messages from before there was a search.
+    SearchFill,
 }
 
 impl JobKind {
@@ -20,11 +22,12 @@ impl JobKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::PurgeExpired => "purge_expired",
+            Self::SearchFill => "search_fill",
         }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::PurgeExpired].into_iter().find(|kind| kind.as_str() == text)
+        [Self::PurgeExpired, Self::SearchFill].into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
@@ -40,6 +43,7 @@ pub async fn run_due(services: &Services, worker: &str) -> Result<usize, super::
             Some(JobKind::PurgeExpired) => {
                 purge(services, services.now()).await.map(|_| ()).map_err(|error| error.to_string())
             }
+            Some(JobKind::SearchFill) => fill(services, job).await.map_err(|error| error.to_string()),
             None => Err(format!("the kind {:?} is not known to this build", job.kind)),
         };
         match done {
@@ -55,6 +59,20 @@ pub async fn run_due(services: &Services, worker: &str) -> Result<usize, super::
         }
     }
     Ok(jobs.len())
+}
+
+/// Fills in words, as far as one job goes; what is left is another's.
+async fn fill(services: &Services, job: &super::store::job::Claimed) -> Result<(), super::store::StoreError> {
+    let mut after: uuid::Uuid =
+        job.payload.get("after").and_then(|after| after.as_str()?.parse().ok()).unwrap_or_default();
+    for _ in 0..limits::SEARCH_FILL_BATCHES {
+        match services.store().search_fill(job.company, after, limits::SEARCH_FILL_ROWS).await? {
+            Some(last) => after = last,
+            None => return Ok(()),
+        }
+    }
+    let (id, now) = (JobId::from_uuid(services.ids().uuid(services.now())), services.now());
+    services.store().search_fill_on(job.company, id, after, JobKind::SearchFill.as_str(), now).await
 }
 
 /// Forgets what expired more than a day before `now`, and refusals of long ago; how many rows went.

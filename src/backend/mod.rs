@@ -6,6 +6,7 @@ pub mod audit;
 pub mod bus;
 pub mod caller;
 pub mod crypto;
+pub mod excerpt;
 pub mod hook;
 pub mod html;
 pub mod jobs;

@@ -138,6 +138,14 @@ impl Feed {
         Some(self.thread_view(timeline, timeline.threads.get(&root)?, timeline.message(root)?, pending))
     }
 
+    /// How far a thread is loaded by itself; `None` when there is none, or none was asked for.
+    #[must_use]
+    pub fn thread_loading(&self, conversation: ConversationId, root: MessageId) -> Option<Loading<'_>> {
+        let timeline = &self.conversations.get(&conversation)?.timeline;
+        let thread = timeline.threads.get(&root)?;
+        Some(loading(thread.asked.is_some(), thread.failure.as_ref(), timeline.message(root).is_some()))
+    }
+
     /// Pending beginnings of threads, and pending replies by the beginning of their thread (by their parent, if that is
     /// not loaded).
     fn pending_of(&self, conversation: &Conversation) -> (Vec<(usize, &Pending)>, Replies<'_>) {

@@ -32,6 +32,7 @@ pub mod json;
 pub mod moderation;
 pub mod problem;
 pub mod rest;
+pub mod search;
 
 pub use abuse::*;
 pub use admin::*;
@@ -41,3 +42,4 @@ pub use hook::{HookAnswer, HookQuestion};
 pub use moderation::*;
 pub use problem::{Code, FieldError, Problem};
 pub use rest::*;
+pub use search::{Hit, HitPlace, Run, RunKind, SearchMessages};

@@ -251,6 +251,13 @@ pub fn focus_id(id: &str) {
     }
 }
 
+/// Whether this machine calls its keys as Apple does. Not for the server.
+#[must_use]
+pub fn is_mac() -> bool {
+    let platform = window().and_then(|window| window.navigator().platform().ok()).unwrap_or_default();
+    platform.starts_with("Mac") || platform.starts_with("iP")
+}
+
 /// In lower case, by the browser: it has the tables already.
 #[must_use]
 pub fn lower_case(text: &str) -> String {

@@ -5,6 +5,7 @@ use postil::domain::RecordKind;
 use crate::node::{Node, el};
 
 pub const BACK: &str = "M10 3.5 5.5 8l4.5 4.5";
+pub const SEARCH: &str = "M7 3a4 4 0 1 1 0 8 4 4 0 0 1 0-8M10 10l3.500 3.500";
 pub const CLOSE: &str = "M4 4l8 8M12 4l-8 8";
 pub const MINIMISE: &str = "M3.5 6 8 10.5 12.5 6";
 pub const PLUS: &str = "M8 3v10M3 8h10";

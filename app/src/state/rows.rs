@@ -174,6 +174,15 @@ pub fn rows(timeline: &TimelineView<'_>, lens: &Lens<'_>) -> Vec<Row> {
     rows
 }
 
+/// The rows of one thread, shown by itself.
+#[must_use]
+pub fn alone(thread: &ThreadView<'_>, lens: &Lens<'_>) -> Vec<Row> {
+    let at = thread.root.at();
+    let mut rows = vec![Row::Day(lens.clock.day(at), at)];
+    thread_rows(thread, lens, &mut rows, &mut true);
+    rows
+}
+
 fn thread_rows(thread: &ThreadView<'_>, lens: &Lens<'_>, rows: &mut Vec<Row>, divided: &mut bool) {
     let items: Vec<&Item<'_>> = core::iter::once(&thread.root).chain(&thread.replies).collect();
     let mut at = 0;

@@ -5,7 +5,7 @@ use postil::{
     domain::RecordKey,
     feed::{Ask, Context, Effect as FeedEffect, Feed, Input, Load},
     ids::{CompanyId, ConversationId, MessageId, UserId},
-    wire::{CompanyMembership, Me, Person},
+    wire::{CompanyMembership, Me, Person, ServerFrame},
 };
 
 use super::{Session, Shell, chips::Chips, company};
@@ -18,6 +18,10 @@ pub enum Dialog {
     Switcher,
     /// Whom to talk to.
     Picker,
+    /// Conversations and messages to find.
+    Find,
+    /// What keys do.
+    Keys,
     /// Whether to delete this message.
     Delete(MessageId),
     /// Why this message is reported.
@@ -26,6 +30,17 @@ pub enum Dialog {
     Block(UserId, ConversationId),
     /// Whether to sign out although so many messages are not sent.
     SignOut(usize),
+}
+
+/// A message to show, wherever it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its conversation.
+    pub conversation: ConversationId,
+    /// The beginning of its thread.
+    pub root: MessageId,
+    /// Itself.
+    pub message: MessageId,
 }
 
 /// What the viewer has opened, chosen, begun.
@@ -43,6 +58,12 @@ pub struct Ui {
     pub collapsed: RwSignal<Vec<MessageId>>,
     /// Messages of blocked people that are shown all the same.
     pub unfolded: RwSignal<Vec<MessageId>>,
+    /// A message on the way to being shown.
+    pub sought: RwSignal<Option<Found>>,
+    /// The beginning of the thread that is shown alone, because it is older than what is loaded.
+    pub alone: RwSignal<Option<MessageId>>,
+    /// The message that the server last said has changed; none: something was withdrawn. Who shows copies looks again.
+    pub changed: RwSignal<Option<MessageId>>,
     /// What is open over the panel.
     pub dialog: RwSignal<Option<Dialog>>,
     /// Position up to which the viewer had read when they opened the conversation.
@@ -108,6 +129,9 @@ impl Scope {
                 reply_to: RwSignal::new(None),
                 editing: RwSignal::new(None),
                 collapsed: RwSignal::new(Vec::new()),
+                sought: RwSignal::new(None),
+                alone: RwSignal::new(None),
+                changed: RwSignal::new(None),
                 dialog: RwSignal::new(None),
                 divider: RwSignal::new(divider),
                 wrong: RwSignal::new(None),
@@ -128,11 +152,15 @@ impl Scope {
         if !self.is_current() {
             return;
         }
+        let changed = changed(&input);
         let Some((effects, revision)) = self.feed.try_update_value(|feed| (feed.apply(input), feed.revision())) else {
             return;
         };
         if self.revision.try_get_untracked() != Some(revision) {
             self.revision.try_set(revision);
+        }
+        if let Some(changed) = changed {
+            self.ui.changed.try_set(changed);
         }
         for effect in effects {
             driver::run(self, effect);
@@ -231,8 +259,17 @@ impl Scope {
         self.ui.reply_to.set(None);
         self.ui.editing.set(None);
         self.ui.collapsed.set(Vec::new());
+        self.ui.sought.set(None);
+        self.ui.alone.set(None);
         self.ui.open.set(Some(conversation));
         self.apply(Input::ConversationOpened { conversation });
+    }
+
+    /// Opens the conversation of a message, and goes to it: see [`crate::widget::log`].
+    pub fn show(self, found: Found) {
+        self.open(found.conversation);
+        self.apply(Input::ThreadWanted { conversation: found.conversation, root: found.root });
+        self.ui.sought.set(Some(found));
     }
 
     /// Goes back to the list.
@@ -279,5 +316,18 @@ fn plant(feed: &mut Feed, input: Input, seed: &Seed, owed: &mut Vec<FeedEffect>)
             Some(answer) => effects.extend(feed.apply(answer)),
             None => owed.push(effect),
         }
+    }
+}
+
+/// Of what copies may hold no more: a message, or (inner none) whatever was withdrawn.
+#[expect(clippy::option_option, reason = "two questions: whether, and of which")]
+fn changed(input: &Input) -> Option<Option<MessageId>> {
+    let Input::Frame { frame, .. } = input else { return None };
+    match frame {
+        ServerFrame::MessageUpdated { message, .. } | ServerFrame::MessageDeleted { message, .. } => {
+            Some(Some(message.id))
+        }
+        ServerFrame::AccessRevoked { .. } | ServerFrame::Resync { .. } => Some(None),
+        _ => None,
     }
 }

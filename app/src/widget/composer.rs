@@ -133,6 +133,10 @@ impl Editor {
         let (conversation, parent) = (self.conversation, self.parent());
         self.write(String::new());
         self.linked.set(None);
+        if parent.is_none() {
+            // It stands at the end of the conversation, which is not on screen beside an old thread.
+            scope.ui.alone.set(None);
+        }
         scope.apply(Input::Send {
             key: ids::idempotency_key(),
             conversation,

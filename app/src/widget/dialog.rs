@@ -9,7 +9,7 @@ use crate::{
     node::{Node, button, div, el, live},
     parts::icon,
     state::{Scope, scope::Dialog, words},
-    widget::{message, moderation, panel, picker, switcher},
+    widget::{find, keymap, message, moderation, panel, picker, switcher},
 };
 
 /// Whatever is open over the panel.
@@ -19,6 +19,8 @@ pub fn dialogs(scope: Scope) -> Node {
         scope.ui.dialog.get().map(|dialog| match dialog {
             Dialog::Switcher => switcher::switcher(scope),
             Dialog::Picker => picker::picker(scope),
+            Dialog::Find => find::find(scope),
+            Dialog::Keys => keymap::sheet(scope),
             Dialog::Delete(message) => delete(scope, message),
             Dialog::Report(message) => moderation::report(scope, message),
             Dialog::Block(person, conversation) => moderation::block(scope, person, conversation),

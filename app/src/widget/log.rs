@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use postil::{
-    feed::{Feed, Input},
+    feed::{Feed, Input, Loading},
     ids::ConversationId,
 };
 use wasm_bindgen::JsCast as _;
@@ -19,6 +19,7 @@ use crate::{
         Scope,
         keyed::{Keyed, key},
         rows::{self, Lens, Row},
+        scope::Found,
         words,
     },
 };
@@ -44,7 +45,72 @@ fn current(scope: Scope, id: ConversationId, feed: &Feed) -> Vec<(u64, Row)> {
         clock: scope.shell.clock.get(),
         edit_window_s: membership.map_or(0, |company| company.edit_window_s),
     };
-    rows::rows(&timeline, &lens).into_iter().map(|row| (key(&row.key()), row)).collect()
+    let alone = ui.alone.get().and_then(|root| feed.thread(id, root));
+    let rows = alone.map_or_else(|| rows::rows(&timeline, &lens), |thread| rows::alone(&thread, &lens));
+    rows.into_iter().map(|row| (key(&row.key()), row)).collect()
+}
+
+/// Where a message that is sought is found.
+#[derive(Clone, Copy, PartialEq)]
+enum Whereabouts {
+    /// Something is on its way.
+    Coming,
+    /// On a later page of its thread.
+    Further,
+    /// In the log.
+    Here,
+    /// In a thread that is older than the log.
+    Alone,
+    /// Nowhere that this person can see.
+    Nowhere,
+}
+
+fn whereabouts(feed: &Feed, sought: Found) -> Whereabouts {
+    let Found { conversation, root, message } = sought;
+    let Some(timeline) = feed.timeline(conversation) else { return Whereabouts::Coming };
+    if timeline.loading == Loading::Busy {
+        return Whereabouts::Coming;
+    }
+    let thread = feed.thread(conversation, root);
+    let holds = |thread: &postil::feed::ThreadView<'_>| {
+        core::iter::once(&thread.root).chain(&thread.replies).any(|item| item.id() == Some(message))
+    };
+    if thread.as_ref().is_some_and(holds) {
+        let in_log = timeline.threads.iter().any(|thread| thread.root.id() == Some(root));
+        return if in_log { Whereabouts::Here } else { Whereabouts::Alone };
+    }
+    match feed.thread_loading(conversation, root) {
+        Some(Loading::Busy) => Whereabouts::Coming,
+        Some(Loading::Ready) if thread.is_some_and(|thread| thread.more) => Whereabouts::Further,
+        _ => Whereabouts::Nowhere,
+    }
+}
+
+/// Goes to what is sought, as soon as it is there.
+fn seek(scope: Scope, id: ConversationId) {
+    let ui = scope.ui;
+    dom::effect(move || {
+        let Some(sought) = ui.sought.get().filter(|sought| sought.conversation == id) else { return };
+        let found = scope.with(|feed| whereabouts(feed, sought));
+        match found {
+            Whereabouts::Coming => return,
+            Whereabouts::Further => {
+                return scope.apply(Input::ThreadWanted { conversation: id, root: sought.root });
+            }
+            Whereabouts::Here | Whereabouts::Alone => {
+                ui.alone.set((found == Whereabouts::Alone).then_some(sought.root));
+                reveal(scope, sought.message);
+            }
+            Whereabouts::Nowhere => ui.wrong.set(Some("That message can't be shown now.".to_owned())),
+        }
+        ui.sought.set(None);
+    });
+    // A thread that is withdrawn is not shown alone either.
+    dom::effect(move || {
+        if ui.alone.get().is_some_and(|root| scope.with(|feed| feed.thread(id, root).is_none())) {
+            ui.alone.set(None);
+        }
+    });
 }
 
 /// The log.
@@ -62,7 +128,14 @@ pub fn log(scope: Scope, id: ConversationId) -> Node {
     let unread = Memo::new(move |_| scope.with(|feed| feed.conversation(id).map_or(0, |view| view.unread.0)));
     let following = RwSignal::new(true);
     let seen = StoredValue::new(Vec::<i64>::new());
-    let look = move || reading::look(scope, id, node, seen);
+    // What is shown alone has gaps around it: nothing there says up to where anything was read. Nor does what is passed on the way.
+    let look = move || {
+        let ui = scope.ui;
+        if ui.alone.try_get_untracked() == Some(None) && ui.sought.try_get_untracked() == Some(None) {
+            reading::look(scope, id, node, seen);
+        }
+    };
+    seek(scope, id);
 
     // Chips that learn their names, a composer that grows, a banner: who reads the end goes on reading the end.
     dom::effect(move || {
@@ -70,7 +143,7 @@ pub fn log(scope: Scope, id: ConversationId) -> Node {
         let parts: Vec<web_sys::Element> =
             [Some(log.clone()), log.first_element_child()].into_iter().flatten().collect();
         dom::on_resize(&parts, move || {
-            if following.try_get_untracked() == Some(true) {
+            if following.try_get_untracked() == Some(true) && scope.ui.alone.try_get_untracked() == Some(None) {
                 to_end(node);
             }
         });
@@ -81,8 +154,9 @@ pub fn log(scope: Scope, id: ConversationId) -> Node {
         // An own message just sent is followed wherever the log stands.
         let pending = matches!(rows.last(), Some((_, Row::Message(row))) if row.seq.is_none());
         let (first, sent) = (before.is_none(), pending && before == Some(false));
+        let alone = untrack(|| scope.ui.alone.get()).is_some();
         before = Some(pending);
-        let follow = following.get_untracked() || sent;
+        let follow = !alone && (following.get_untracked() || sent);
         keyed.update(rows);
         dom::after(0, move || {
             if first {
@@ -94,7 +168,8 @@ pub fn log(scope: Scope, id: ConversationId) -> Node {
         });
     });
     dom::effect(move || {
-        if scope.shell.looking.get() {
+        let (sought, alone) = (scope.ui.sought.get(), scope.ui.alone.get());
+        if scope.shell.looking.get() && sought.is_none() && alone.is_none() {
             dom::after(200, look);
         }
     });
@@ -112,14 +187,14 @@ pub fn log(scope: Scope, id: ConversationId) -> Node {
         if following.get_untracked() != near {
             following.set(near);
         }
-        if log.scroll_top() < 160 && older.get_untracked() == 1 {
+        if log.scroll_top() < 160 && older.get_untracked() == 1 && scope.ui.alone.get_untracked().is_none() {
             scope.apply(Input::OlderWanted { conversation: id });
         }
         look();
     };
     let title = scope.read(|feed| feed.conversation(id).map(|view| format!("Messages: {}", view.title)));
     let more = move || {
-        let older = older.get();
+        let older = if scope.ui.alone.get().is_some() { 0 } else { older.get() };
         (older > 0).then(|| {
             let loading = older == 2;
             let load = button("link", move || scope.apply(Input::OlderWanted { conversation: id }));
@@ -141,6 +216,10 @@ pub fn log(scope: Scope, id: ConversationId) -> Node {
         .on("keydown", move |event| arrows(&event, node))
         .child(rows);
     let newest = live(move || {
+        if scope.ui.alone.get().is_some() {
+            let back = button("to-newest", move || scope.ui.alone.set(None)).test_id("to-whole");
+            return Some(back.child(icon::icon(icon::DOWN)).child("Back to the whole conversation"));
+        }
         (!following.get()).then(|| {
             let text = match unread.get() {
                 0 => "Newest".to_owned(),

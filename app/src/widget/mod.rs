@@ -2,6 +2,8 @@
 
 pub mod composer;
 pub mod dialog;
+pub mod find;
+pub mod keymap;
 pub mod launcher;
 pub mod list;
 pub mod log;

@@ -6,7 +6,7 @@ use postil::{
     wire::{Code, Me},
 };
 
-use super::{dialog, list, talk};
+use super::{dialog, keymap, list, talk};
 use crate::{
     net::{
         api::{self, Call},
@@ -79,7 +79,12 @@ fn header(scope: Scope) -> Element {
             .label("Administration")
             .child(icon::icon(icon::SHIELD))
     });
-    el("header", "panel-header").child(company).child(administration).child(page).child(collapse(surface))
+    let find = button("icon-button panel-find", move || scope.ui.dialog.set(Some(Dialog::Find)))
+        .label("Find conversations and messages")
+        .attr("title", "Find (Ctrl+K, ⌘K)")
+        .attr("aria-haspopup", "dialog")
+        .child(icon::icon(icon::SEARCH));
+    el("header", "panel-header").child(company).child(find).child(administration).child(page).child(collapse(surface))
 }
 
 /// Collapses the widget. The full page has nothing to collapse into.
@@ -144,6 +149,7 @@ fn strip(scope: Scope) -> Node {
 /// What only happens in a browser: the socket, storage, the address, the badge.
 fn begin(scope: Scope) {
     let (shell, ui) = (scope.shell, scope.ui);
+    dom::effect(move || keymap::listen(scope));
     dom::effect(move || {
         scope.settle_debts();
         restore(scope);

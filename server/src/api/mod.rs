@@ -10,6 +10,7 @@ mod messages;
 mod moderation;
 mod people;
 mod records;
+mod search;
 mod session;
 
 use http::Method;
@@ -23,6 +24,7 @@ pub(crate) fn table() -> Vec<Route> {
         session::routes(),
         conversations::routes(),
         messages::routes(),
+        search::routes(),
         records::routes(),
         people::routes(),
         admin::routes(),

@@ -141,8 +141,8 @@ mod tests {
     use std::{collections::BTreeSet, sync::Arc};
 
     use postil::{
-        access::{Narrowing, RoleKey, Subject, preset},
-        domain::MemberKind,
+        access::{Conditions, Effect, Narrowing, RoleKey, Rule, Scope, Subject, preset},
+        domain::{MemberKind, RecordKind},
         ids::{ConversationId, DepartmentId, UserId},
     };
     use uuid::Uuid;
@@ -200,6 +200,28 @@ mod tests {
         assert!(sight(RoleKey::STAFF, 7).message(&group, &Resource::Unlinked));
         assert!(!sight(RoleKey::STAFF, 7).message(&group, &invoice(8)));
         assert!(sight(RoleKey::OWNER, 7).message(&group, &invoice(8)));
+    }
+
+    #[test]
+    fn reading_about_a_record_takes_both_its_thread_and_its_messages() {
+        let group = audience(ConversationKind::Group, Resource::Unlinked, &[1]);
+        for taken in [Action::ThreadRead, Action::MessageRead] {
+            let mut policy = preset::policy();
+            policy.rules.push(Rule {
+                id: "kept-back".to_owned(),
+                effect: Effect::Deny,
+                roles: BTreeSet::from([RoleKey::OWNER]),
+                users: BTreeSet::new(),
+                actions: BTreeSet::from([taken]),
+                scope: Scope::Kind { kind: RecordKind::Transaction },
+                conditions: Conditions::default(),
+            });
+            let subject = sight(RoleKey::OWNER, 7).member.subject;
+            let mut owner = Sight::new(Member { subject, policy: Arc::new(policy) }, Timestamp::from_micros(0));
+            assert!(!owner.message(&group, &invoice(7)), "{taken:?}");
+            assert!(!owner.read_about(&invoice(7)), "{taken:?}");
+            assert!(owner.message(&group, &Resource::Unlinked), "only records are kept back");
+        }
     }
 
     #[test]

@@ -21,8 +21,15 @@ const GLOBAL: [&str; 5] = [
 const NOT_OURS: [&str; 1] = ["_sqlx_migrations"];
 /// Unique keys of tenant tables that can't begin with the company: the key is what finds it.
 const KEYS_BEFORE_COMPANY: [&str; 1] = ["api_keys_key_hash_key"];
-const ROLES: [&str; 6] =
-    ["postil_owner", "postil_migrator", "postil_definer", "postil_auth", "postil_app", "postil_worker"];
+const ROLES: [&str; 7] = [
+    "postil_owner",
+    "postil_migrator",
+    "postil_definer",
+    "postil_auth",
+    "postil_search",
+    "postil_app",
+    "postil_worker",
+];
 /// Who is bound by the tenant wall. postil_auth is not: it signs people in before there is a company.
 const BOUND: [&str; 4] = ["postil_app", "postil_definer", "postil_owner", "postil_worker"];
 
@@ -172,6 +179,37 @@ fn only_sign_in_crosses_companies_and_only_where_it_must() {
 }
 
 #[test]
+fn search_reads_the_words_of_messages_and_nothing_else_through_one_function() {
+    in_a_house(async |house| {
+        // No tenant wall is before its table: whatever else this role could read or run, it would read of all companies.
+        let policies = names(
+            &house.owner,
+            "SELECT p.polrelid::regclass || ': ' || p.polcmd::text FROM pg_policy p WHERE 'postil_search'::regrole = ANY (p.polroles)",
+        )
+        .await;
+        assert_eq!(policies, ["message_search: r"]);
+        let rights = names(
+            &house.owner,
+            "SELECT c.relname || ': ' || x.privilege_type FROM pg_class c, aclexplode(c.relacl) x WHERE x.grantee = 'postil_search'::regrole
+             UNION ALL
+             SELECT a.attrelid::regclass || '.' || a.attname FROM pg_attribute a, aclexplode(a.attacl) x WHERE x.grantee = 'postil_search'::regrole",
+        )
+        .await;
+        assert_eq!(rights, ["message_search: SELECT"]);
+        let owned =
+            names(&house.owner, "SELECT proname::text FROM pg_proc WHERE proowner = 'postil_search'::regrole").await;
+        assert_eq!(owned, ["search_candidates"]);
+        let readers = names(
+            &house.owner,
+            "SELECT pg_get_userbyid(x.grantee)::text FROM pg_class c, aclexplode(c.relacl) x WHERE c.relname = 'message_search'
+             AND x.privilege_type = 'SELECT' AND x.grantee <> c.relowner ORDER BY 1",
+        )
+        .await;
+        assert_eq!(readers, ["postil_definer", "postil_search"]);
+    });
+}
+
+#[test]
 fn every_key_begins_with_the_company() {
     in_a_house(async |house| {
         let sql = format!(
@@ -256,7 +294,7 @@ fn functions_with_their_owners_rights_have_a_fixed_search_path_and_an_owner_that
             &house.owner,
             "SELECT p.oid::regprocedure::text || ' of ' || r.rolname FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
              WHERE p.prosecdef AND p.pronamespace IN ('public'::regnamespace, 'app'::regnamespace, 'auth'::regnamespace)
-             AND (r.rolcanlogin OR r.rolname NOT IN ('postil_definer', 'postil_auth'))",
+             AND (r.rolcanlogin OR r.rolname NOT IN ('postil_definer', 'postil_auth', 'postil_search'))",
         )
         .await;
         assert_none("SECURITY DEFINER of a role that is too much", &owned);
@@ -307,7 +345,7 @@ fn the_application_can_neither_delete_nor_truncate_nor_create_anything() {
                    AND x.privilege_type NOT IN ('SELECT', 'INSERT')";
         assert_none("table-wide rights of postil_app beyond reading and inserting", &names(&house.owner, sql).await);
         let sql = "SELECT n.nspname || ' ' || r.rolname FROM pg_namespace n, pg_roles r
-                   WHERE r.rolname IN ('postil_app', 'postil_worker', 'postil_auth', 'postil_definer') AND n.nspname IN ('public', 'app', 'auth')
+                   WHERE r.rolname IN ('postil_app', 'postil_worker', 'postil_auth', 'postil_definer', 'postil_search') AND n.nspname IN ('public', 'app', 'auth')
                    AND has_schema_privilege(r.oid, n.oid, 'CREATE')";
         assert_none("schemas in which a role at run time can create", &names(&house.owner, sql).await);
     });
@@ -331,7 +369,7 @@ fn no_role_is_above_the_walls() {
         .await;
         assert_eq!(logins, ["postil_app", "postil_migrator", "postil_worker"]);
         let sql = "SELECT pg_get_userbyid(m.member) || ' in ' || pg_get_userbyid(m.roleid) FROM pg_auth_members m
-                   WHERE pg_get_userbyid(m.member) IN ('postil_app', 'postil_worker', 'postil_auth', 'postil_definer')";
+                   WHERE pg_get_userbyid(m.member) IN ('postil_app', 'postil_worker', 'postil_auth', 'postil_definer', 'postil_search')";
         assert_none("memberships of roles at run time", &names(&house.owner, sql).await);
     });
 }

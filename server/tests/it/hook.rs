@@ -186,6 +186,7 @@ fn what_the_hook_takes_is_gone_from_lists_counts_and_rows_and_both_walls_say_so(
         let talk = conversation_id(scene.invoice_talk);
         anna.writes(scene.invoice_talk, "About the invoice").await;
         assert!(ids(&anna.gets("/conversations").await.good()).contains(&talk.as_str()));
+        assert_eq!(ids(&anna.gets("/search?q=invoice").await.good()).len(), 1);
         assert_eq!(hook.questions(), Vec::<Value>::new(), "a company that requires no hook asks none");
 
         hook.takes(&scene.anna, denial(&["thread:read"], invoice_only()));
@@ -193,6 +194,7 @@ fn what_the_hook_takes_is_gone_from_lists_counts_and_rows_and_both_walls_say_so(
         assert!(!requires(house, &scene.nordwind, true).await, "again is nothing");
         assert!(!ids(&anna.gets("/conversations").await.good()).contains(&talk.as_str()));
         anna.gets(format!("/messages?conversationId={talk}")).await.refused("a row", Code::NotFound);
+        assert_eq!(ids(&anna.gets("/search?q=invoice").await.good()), Vec::<&str>::new(), "nothing is found of it");
         let send = Ask::new(Method::POST, "/messages")
             .keyed(fresh_id().to_string())
             .json(&json!({ "conversationId": talk, "body": "x" }));

@@ -392,6 +392,11 @@ const HELPERS: [&str; 3] = [
                 SELECT 'c ' || id FROM conversations UNION ALL SELECT 'r ' || kind || '/' || id FROM linked_records
                 UNION ALL SELECT 'm ' || id FROM messages UNION ALL SELECT 'w ' || id FROM message_rows
                 UNION ALL SELECT 'v ' || message_id FROM message_versions UNION ALL SELECT 'l ' || message_id FROM message_links
+                UNION ALL SELECT 's ' || id FROM app.search(v_person, p_company, 'needle', NULL, NULL, NULL, NULL, NULL, NULL,
+                    'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff', 100)
+                -- By hand, without row-level security after it.
+                UNION ALL SELECT 'f ' || message_id FROM app.search_candidates('needle', NULL, NULL, NULL, NULL, NULL, NULL, '{}',
+                    'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff', 100)
             );
             -- On talk about no record, then on each record; action by action.
             verdicts := ARRAY(
@@ -590,7 +595,9 @@ impl Stage<'_> {
             message_rows.push(json!({
                 "company_id": company, "id": id, "conversation_id": conversation, "seq": seq, "parent_id": parent.map(|(id, ..)| id),
                 "root_id": parent.map_or(id, |(id, ..)| id), "path": parent.map_or(vec![seq], |(_, root, _)| vec![root, seq]), "depth": i32::from(parent.is_some()),
-                "author_id": self.people[message.author], "body": if message.deleted { "" } else { "text" }, "text_ast": [], "preview": "",
+                "author_id": self.people[message.author], "body": if message.deleted { "" } else { "text" }, "preview": "",
+                // Of tombstones, too: whether they are found is not the text's to say.
+                "text_ast": [{ "type": "paragraph", "content": [{ "type": "text", "text": "Needle" }] }],
                 "link_kind": record.map(|record| record.kind.as_str()), "link_id": record.map(|record| record.id), "link_source": link.map(|(_, source)| source),
                 "version": 1, "created_at": at, "created_by": self.people[message.author], "updated_at": at, "deleted_at": message.deleted.then_some(&at),
             }));
@@ -605,7 +612,7 @@ impl Stage<'_> {
                 message.author,
                 record.map(|record| (record.kind, record.id))
             );
-            for table in ["m", "v", "l", "w"] {
+            for table in ["m", "v", "l", "w", "s", "f"] {
                 names.insert(format!("{table} {id}"), format!("{table}: {label}"));
             }
             messages.push((label, id, talk, link.map(|(record, _)| record), message.deleted));
@@ -825,6 +832,10 @@ impl Built {
             if talk_visible(*talk) && record.is_none_or(record_visible) && allowed(Action::MessageRead, governing) {
                 visible.insert(format!("m {id}"));
                 visible.insert(format!("w {id}"));
+                if !deleted {
+                    visible.insert(format!("s {id}"));
+                    visible.insert(format!("f {id}"));
+                }
                 if record.is_some() {
                     visible.insert(format!("l {id}"));
                 }

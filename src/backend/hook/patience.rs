@@ -141,9 +141,9 @@ mod tests {
     #[test]
     fn a_hook_that_fails_about_one_person_is_asked_about_the_others() {
         let (mut patience, now) = (Patience::default(), Instant::now());
+        patience.heard('a', Heard::Failure, now);
         for n in 0..10 {
             let then = now + s(60 * n);
-            patience.heard('a', Heard::Failure, then);
             patience.heard('a', Heard::Slow, then);
             patience.back_off('a', then);
             assert_eq!(patience.wait(&'a', then), Some(Wait::Person));

@@ -19,6 +19,7 @@ mod passwords;
 mod people;
 mod policy;
 mod record;
+mod search;
 mod session;
 mod spam;
 

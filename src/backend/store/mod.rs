@@ -26,6 +26,7 @@ mod people;
 mod policy;
 mod record;
 mod rows;
+mod search;
 pub mod seed;
 mod session;
 mod tx;
@@ -47,6 +48,7 @@ pub use self::{
     people::PeopleCursor,
     policy::PolicyCache,
     record::RecordState,
+    search::SearchQuery,
     session::{ConversationFacts, Facts, MessageFacts, NewSession, Opened, SendTerms, Target},
     tx::CompanyTx,
 };

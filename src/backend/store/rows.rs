@@ -87,21 +87,35 @@ pub(super) fn money(minor: Option<i64>, currency: Option<String>) -> Option<Mone
     }
 }
 
-/// A row of `message_rows`.
-pub(super) fn message(row: &PgRow) -> Result<Message, StoreError> {
+/// The record that governs a row of `message_rows`, as it was when the message was written.
+pub(super) fn message_link(row: &PgRow) -> Result<Option<MessageLink>, StoreError> {
     let link = record_key(row.try_get("link_kind")?, row.try_get("link_id")?)?;
     let source: Option<String> = row.try_get("link_source")?;
-    let link_title: Option<String> = row.try_get("link_title")?;
-    let link = match (link, source.as_deref().and_then(LinkSource::parse)) {
+    let title: Option<String> = row.try_get("link_title")?;
+    Ok(match (link, source.as_deref().and_then(LinkSource::parse)) {
         (Some(record), Some(source)) => Some(MessageLink {
-            title: link_title.unwrap_or_else(|| record.id.to_string()),
+            title: title.unwrap_or_else(|| record.id.to_string()),
             record,
             source,
             amount: money(row.try_get("link_amount_minor")?, row.try_get("link_currency")?),
             status: row.try_get("link_status")?,
         }),
         _ => None,
-    };
+    })
+}
+
+/// Who wrote a row of `message_rows`.
+pub(super) fn author(row: &PgRow) -> Result<Person, StoreError> {
+    Ok(Person {
+        id: UserId::from_uuid(row.try_get("author_id")?),
+        name: row.try_get("author_name")?,
+        member_kind: member_kind(row.try_get("author_kind")?)?,
+        job_title: row.try_get("author_job_title")?,
+    })
+}
+
+/// A row of `message_rows`.
+pub(super) fn message(row: &PgRow) -> Result<Message, StoreError> {
     Ok(Message {
         id: MessageId::from_uuid(row.try_get("id")?),
         conversation_id: ConversationId::from_uuid(row.try_get("conversation_id")?),
@@ -110,16 +124,11 @@ pub(super) fn message(row: &PgRow) -> Result<Message, StoreError> {
         root_id: MessageId::from_uuid(row.try_get("root_id")?),
         depth: u8::try_from(row.try_get::<i16, _>("depth")?).unwrap_or(u8::MAX),
         path: row.try_get("path")?,
-        author: Person {
-            id: UserId::from_uuid(row.try_get("author_id")?),
-            name: row.try_get("author_name")?,
-            member_kind: member_kind(row.try_get("author_kind")?)?,
-            job_title: row.try_get("author_job_title")?,
-        },
+        author: author(row)?,
         client_key: row.try_get("client_key")?,
         body: row.try_get("body")?,
         text: row.try_get::<Json<Document>, _>("text_ast")?.0,
-        link,
+        link: message_link(row)?,
         version: u32::try_from(row.try_get::<i32, _>("version")?).unwrap_or(1),
         created_at: timestamp(row, "created_at")?,
         edited_at: timestamp_or_null(row, "edited_at")?,

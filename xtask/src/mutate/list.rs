@@ -34,6 +34,10 @@ pub struct Rust {
     pub tests: &'static str,
 }
 
+/// Finds messages by their words.
+const SEARCH: &str =
+    "app.search_candidates(text,uuid,text,text,uuid,timestamptz,timestamptz,uuid[],timestamptz,uuid,integer)";
+
 /// Keeps what an access hook said.
 const NARROW: &str = "app.narrow(uuid,uuid,jsonb,jsonb,timestamptz,timestamptz,text,text,uuid,uuid[])";
 
@@ -87,6 +91,16 @@ pub const SQL: &[Sql] = &[
         name: "what a hook takes in force is nobody's to remove",
         deed: Deed::Run("DROP POLICY narrowing_grants_superseded ON narrowing_grants"),
         tests: "test(hook::of_an_answer_that_was_replaced_only_what_it_said_is_kept)",
+    },
+    Sql {
+        name: "places are judged before anything found is told",
+        deed: Deed::Function(SEARCH, "WHERE readable.ns[place.n]", "WHERE true"),
+        tests: "test(rest::search::nobody_finds_what_they_may_not_read)",
+    },
+    Sql {
+        name: "what a block folds is not found",
+        deed: Deed::Function(SEARCH, "s.author_id <> ALL (p_folded)", "true"),
+        tests: "test(rest::search::what_a_block_folds_is_not_found_but_business_is)",
     },
     Sql {
         name: "the door tells of nobody else what the hook takes",
@@ -482,6 +496,11 @@ pub const SQL: &[Sql] = &[
         tests: "test(moderation::blocks::a_group_of_two_is_no_way_around_a_block)",
     },
     Sql {
+        name: "a guest draws in only whom they met",
+        deed: Deed::Run("DROP POLICY participants_met ON participants"),
+        tests: "test(doors::conversations::a_guest_draws_in_only_whom_they_met_and_the_owner_of_a_record)",
+    },
+    Sql {
         name: "the muted do not write",
         deed: Deed::Run("DROP POLICY messages_muted ON messages"),
         tests: "test(moderation::walls::the_muted_can_not_write_by_hand_either)",
@@ -813,7 +832,7 @@ pub const RUST: &[Rust] = &[
         file: "src/backend/service/conversation.rs",
         from: "if found.len() == people.len() && !shut_out {",
         to: "if found.len() <= people.len() && !shut_out {",
-        tests: "test(rest::) | test(doors::)",
+        tests: "test(rest::conversations)",
     },
     Rust {
         name: "records are written with the right to",

@@ -2,7 +2,11 @@
 
 use futures_util::future::join_all;
 
-use crate::harness::{Record, Scene, in_a_house};
+use crate::harness::{
+    Record, Scene,
+    attempt::{NOT_ALLOWED, assert_refused},
+    in_a_house,
+};
 
 #[test]
 fn two_people_have_one_conversation_whoever_begins() {
@@ -39,6 +43,42 @@ fn nobody_talks_with_a_stranger_or_with_who_left() {
             .await;
         assert_eq!(scene.anna.opens("direct", None, &[&scene.eva], None).await, None);
         assert_eq!(scene.nordwind.events().await.len(), log + 1, "only the membership's change");
+    });
+}
+
+#[test]
+fn a_guest_draws_in_only_whom_they_met_and_the_owner_of_a_record() {
+    in_a_house(async |house| {
+        let scene = Scene::set(house).await;
+        for (title, people) in [(None, vec![&scene.bob]), (Some("x"), vec![&scene.ben, &scene.bob])] {
+            let kind = if title.is_some() { "group" } else { "direct" };
+            let refused = scene.eva.opens_keyed(None, &[0; 32], kind, title, &people, None).await;
+            assert_eq!(refused.map_err(|refusal| refusal.code), Err(NOT_ALLOWED.to_owned()), "{kind}");
+        }
+        assert!(scene.eva.opens("direct", None, &[&scene.ben], None).await.is_some());
+        // By hand into a group of their own, too.
+        let group = scene.eva.gathers("Ours", &[&scene.ben]).await;
+        let add = |conversation: uuid::Uuid, whom: uuid::Uuid| {
+            format!(
+                "INSERT INTO participants (company_id, conversation_id, user_id, created_at, created_by, updated_at) \
+                 VALUES ('{}', '{conversation}', '{whom}', now(), '{}', now())",
+                scene.eva.company, scene.eva.id
+            )
+        };
+        assert_refused("a stranger", &scene.eva.tries(&add(group, scene.bob.id)).await, NOT_ALLOWED);
+        assert_eq!(scene.eva.tries(&add(group, scene.mara.id)).await, Ok(1));
+
+        scene
+            .nordwind
+            .arranges(&format!("UPDATE linked_records SET owner_id = '{}' WHERE id = 'PLAN-7'", scene.bob.id))
+            .await;
+        let talk = scene.eva.discusses(&scene.plan).await.expect("a guest of the project may begin its talk");
+        let follows = format!(
+            "SELECT count(*) FROM participants WHERE conversation_id = '{talk}' AND user_id = '{}'",
+            scene.bob.id
+        );
+        assert_eq!(scene.nordwind.value::<i64>(&follows).await, 1, "who answers for it follows");
+        assert_refused("another", &scene.eva.tries(&add(talk, scene.olga.id)).await, NOT_ALLOWED);
     });
 }
 

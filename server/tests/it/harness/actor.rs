@@ -356,7 +356,9 @@ impl Actor {
         sqlx::query_as(
             "SELECT outcome, event_seq, legal_parent_id, (message).id, (message).seq, (message).depth, (message).conversation_id,
                 (message).link_kind, (message).link_id, (message).link_source, (message).body
-             FROM app.message_send($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '[]', $11, $12, $13)",
+             FROM app.message_send($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+                jsonb_build_array(jsonb_build_object('type', 'paragraph', 'content', jsonb_build_array(jsonb_build_object('type', 'text', 'text', $10)))),
+                $11, $12, $13)",
         )
         .bind(self.id)
         .bind(self.company)
@@ -384,7 +386,11 @@ impl Actor {
         body: &str,
         at: OffsetDateTime,
     ) -> Result<(String, Option<i64>), super::Refusal> {
-        sqlx::query_as("SELECT outcome, event_seq FROM app.message_edit($1, $2, $3, $4, $5, '[]', $5, $6, NULL)")
+        sqlx::query_as(
+            "SELECT outcome, event_seq FROM app.message_edit($1, $2, $3, $4, $5,
+                jsonb_build_array(jsonb_build_object('type', 'paragraph', 'content', jsonb_build_array(jsonb_build_object('type', 'text', 'text', $5)))),
+                $5, $6, NULL)",
+        )
             .bind(self.id)
             .bind(self.company)
             .bind(message)
@@ -456,7 +462,8 @@ pub struct Draft {
     record: Option<Record>,
     body: String,
     mentions: Vec<Uuid>,
-    at: OffsetDateTime,
+    /// When it is sent.
+    pub at: OffsetDateTime,
 }
 
 impl Draft {

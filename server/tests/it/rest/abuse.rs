@@ -300,11 +300,18 @@ fn tries_at_a_known_account_are_in_the_trail_of_its_companies() {
         let email: String =
             scene.nordwind.value(&format!("SELECT email FROM users WHERE id = '{}'", scene.bob.id)).await;
         let nobody = server.nobody();
-        for _ in 0..=limits::SIGN_IN_PER_MINUTE {
+        // What is counted comes back with time, and each try costs some: on a busy machine it takes more than the bound.
+        let mut tries = 0;
+        loop {
             let ask =
                 Ask::new(Method::POST, "/session").json(&json!({ "email": email, "password": "wrong horse battery" }));
             let reply = nobody.asks(&ask.with("x-forwarded-for", "203.0.113.9")).await;
-            assert!([401, 429].contains(&reply.status), "{reply:?}");
+            if reply.status == 429 {
+                break;
+            }
+            assert_eq!(reply.status, 401, "{reply:?}");
+            tries += 1;
+            assert!(tries <= 5 * limits::SIGN_IN_PER_MINUTE, "nobody is ever refused");
         }
         let (olga, sven) = (server.admits(&scene.olga).await, server.admits(&scene.sven).await);
         let mut addresses = Vec::new();

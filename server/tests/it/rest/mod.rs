@@ -3,11 +3,13 @@
 mod abuse;
 mod admin;
 mod bad_input;
+mod conversations;
 mod embed;
 mod explain;
 mod limits;
 mod pages;
 mod replay;
+mod search;
 mod sweep;
 mod trips;
 

@@ -65,6 +65,7 @@ fn ask(operation: &str, target: &Target) -> (Ask, bool) {
         "delete_message" => (Ask::new(Method::DELETE, format!("/messages/{message}")), true),
         "list_thread" => (get(format!("/messages/{message}/thread")), true),
         "send_reply" => (post(format!("/messages/{message}/reply")).keyed(key).json(&json!({ "body": "x" })), true),
+        "search_messages" => (get(format!("/search?q=paid&conversationId={conversation}")), true),
         "get_record" => (get(record), true),
         "upsert_record" => (Ask::new(Method::PUT, record).json(&json!({ "title": "x" })), false),
         "resolve_records" => (

@@ -56,6 +56,7 @@ fn the_hot_requests_take_two_round_trips_at_most() {
             ("inbox", Box::new(|| get("/conversations".to_owned())) as Box<dyn Fn() -> Ask>),
             ("page of threads", Box::new(|| get(format!("/messages?conversationId={group}")))),
             ("thread", Box::new(|| get(format!("/messages/{}/thread", message_id(scene.hello.id))))),
+            ("search", Box::new(|| get("/search?q=reply".to_owned()))),
             (
                 "send",
                 Box::new(|| {
