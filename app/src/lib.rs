@@ -31,6 +31,7 @@ pub mod node;
 pub mod page;
 pub mod pages;
 pub mod parts;
+pub mod react;
 pub mod root;
 pub mod shell;
 pub mod state;

@@ -1,6 +1,5 @@
 //! The root of `/messages` and `/widget`: who is signed in decides what is shown.
 
-use leptos::prelude::*;
 use postil::{
     clock::Timestamp,
     feed::Failure,
@@ -15,6 +14,7 @@ use crate::{
     node::{Element, Node, button, div, el},
     page::Seed,
     parts::states,
+    react::{Memo, RwSignal, StoredValue},
     state::{Clock, Session, Shell, Surface},
     widget::panel,
 };
@@ -42,7 +42,7 @@ pub fn root(seed: Seed, widget: bool) -> Node {
         assertive: RwSignal::new(String::new()),
     };
     let seed = StoredValue::new(Some(seed));
-    let key = Memo::new(move |_| shell.session_key());
+    let key = Memo::new(move || shell.session_key());
     dom::effect(move || start(shell));
     // What had the focus goes with the company: the next thing's name takes it. Not when the page has only just begun.
     let mut former = 0;

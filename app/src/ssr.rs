@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use leptos::prelude::*;
 use postil::wire::{AdminRights, Me, Problem};
 
 use crate::{
@@ -11,6 +10,7 @@ use crate::{
     loaders::Loader,
     node::Node,
     page::{Assets, Page, Seed, Widget, safe_next},
+    react::Owner,
     shell::{Head, document},
     state::{self, hue_class},
 };

@@ -2,10 +2,10 @@
 import AxeBuilder from '@axe-core/playwright';
 import { request, type APIRequestContext, type Page } from '@playwright/test';
 
-import { COMPANY, expect, PASSWORD, test as base, URL_BASE, type People, type Reader } from './people';
+import { COMPANY, expect, HEADERS as OWN_SITE, signIn, test as base, URL_BASE, type People, type Reader } from './people';
 
 export const OWNER = 'katrin.vogel@nordwerk.example';
-export const HEADERS = { Origin: URL_BASE, 'X-Postil-Csrf': '1', 'X-Postil-Company': COMPANY.nordwerk };
+export const HEADERS = { ...OWN_SITE, 'X-Postil-Company': COMPANY.nordwerk };
 
 /** Someone on an administration page that hears what one does. */
 export async function administers(people: People, section: string, options: Parameters<People['atDesk']>[1] = {}, email = OWNER): Promise<Reader> {
@@ -101,13 +101,7 @@ class Seed {
 
   private static async as(email: string): Promise<APIRequestContext> {
     const door = await request.newContext({ extraHTTPHeaders: HEADERS });
-    const answer = await door.post(`${URL_BASE}/api/v1/session`, { data: { email, password: PASSWORD } });
-    expect(answer.ok(), await answer.text()).toBe(true);
-    // A session begins in the first of the person's companies by name.
-    if ((await answer.json()).companyId !== COMPANY.nordwerk) {
-      const there = await door.post(`${URL_BASE}/api/v1/context/switch-company`, { data: { companyId: COMPANY.nordwerk } });
-      expect(there.ok(), await there.text()).toBe(true);
-    }
+    await signIn(door, email);
     return door;
   }
 

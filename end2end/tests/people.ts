@@ -1,5 +1,5 @@
 // The people of the seed, each with a browser context of their own, and what they do.
-import { expect, test as base, type Browser, type BrowserContext, type Frame, type Locator, type Page } from '@playwright/test';
+import { expect, test as base, type APIRequestContext, type Browser, type BrowserContext, type Frame, type Locator, type Page } from '@playwright/test';
 
 export const URL_BASE = process.env.POSTIL_URL ?? 'http://localhost:3000';
 /** The demo ERP is another site than Postil: the widget in it is as foreign as at a customer's. */
@@ -7,6 +7,32 @@ export const ERP = URL_BASE.replace('//localhost', '//127.0.0.1');
 export const PASSWORD = 'postil-dev-password';
 
 export const COMPANY = { nordwerk: 'cmp_019bb19dd40070008000000000000001', alba: 'cmp_019bb19dd40070008000000000000002' };
+
+export const HEADERS = { Origin: URL_BASE, 'X-Postil-Csrf': '1' };
+
+/** The company that an address of the seed belongs to. */
+const home = (email: string) =>
+  email.endsWith('@nordwerk.example') ? { id: COMPANY.nordwerk, name: 'Nordwerk Industries' } : { id: COMPANY.alba, name: 'Alba Trading' };
+
+/**
+ * Begins a session at home. Attempts at one account are counted, and tests sign the same few people in over and over: who is
+ * told to come later comes then.
+ */
+export async function signIn(door: APIRequestContext, email: string): Promise<void> {
+  const attempt = () => door.post(`${URL_BASE}/api/v1/session`, { headers: HEADERS, data: { email, password: PASSWORD } });
+  let answer = await attempt();
+  if (answer.status() === 429) {
+    const seconds = Number(answer.headers()['retry-after']);
+    expect(seconds).toBeLessThanOrEqual(60);
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    answer = await attempt();
+  }
+  expect(answer.ok(), await answer.text()).toBe(true);
+  // A session begins in the first of the person's companies by name.
+  if ((await answer.json()).companyId === home(email).id) return;
+  const there = await door.post(`${URL_BASE}/api/v1/context/switch-company`, { headers: HEADERS, data: { companyId: home(email).id } });
+  expect(there.ok(), await there.text()).toBe(true);
+}
 
 /** Where someone reads and writes: the full page, or the widget's frame. */
 export class Reader {
@@ -141,19 +167,17 @@ export class People {
     return context;
   }
 
-  /** Someone at the full page, signed in by password; at home in the company that their address names. */
+  /**
+   * Someone at the full page, signed in by password; at home in the company that their address names. The form of that
+   * page has tests of its own.
+   */
   async atDesk(email: string, options: Parameters<Browser['newContext']>[0] = {}): Promise<Reader> {
     const page = await (await this.context(options)).newPage();
     const reader = new Reader(page);
-    await page.goto(`${URL_BASE}/sign-in`);
-    await page.getByLabel('E-mail').fill(email);
-    await page.getByLabel('Password').fill(PASSWORD);
-    await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.waitForURL('**/messages**');
+    await signIn(page.context().request, email);
+    await page.goto(`${URL_BASE}/messages`);
     await expect(reader.conversations.getByRole('button').first()).toBeVisible();
-    // A session begins in the first of the person's companies by name.
-    const home = email.endsWith('@nordwerk.example') ? 'Nordwerk Industries' : 'Alba Trading';
-    if (!(await reader.view.getByTestId('company').innerText()).includes(home)) await reader.switches(home);
+    await expect(reader.view.getByTestId('company')).toContainText(home(email).name);
     return reader;
   }
 

@@ -5,8 +5,6 @@
 //! counted, so only messages beyond it are added. Edits and deletes have no position of their own; where one may or may
 //! not be in the count, the count is *unsure* and the summary is asked for again.
 
-use std::collections::{BTreeMap, HashMap};
-
 use crate::{
     clock::Timestamp,
     domain::RecordKey,
@@ -19,6 +17,7 @@ use super::{
     desk::{Desk, Stamp},
     effect::Effect,
     input::{Failure, Load},
+    map::{self, Map},
     timeline::Timeline,
 };
 
@@ -62,15 +61,15 @@ pub(super) struct Conversation {
     pub muted_until: Option<Timestamp>,
     pub notices: Vec<Notice>,
     /// How far people have read, as frames told: one may overtake the answer that names its person.
-    receipts: HashMap<UserId, i64>,
+    receipts: Map<UserId, i64>,
     /// How far the viewer has read, or says so with a request under way.
     pub read_seq: i64,
     /// How far the server knows that.
     pub read_acked: i64,
     pub read_asked: bool,
-    recent: BTreeMap<i64, Recent>,
+    recent: Map<i64, Recent>,
     /// Messages whose edit or delete came as a frame, and its state: tells a duplicate from news.
-    touched: HashMap<MessageId, Stamp>,
+    touched: Map<MessageId, Stamp>,
     preview: Option<Preview>,
     pub activity_at: Timestamp,
     /// The last ticket drawn when an edit or delete was heard of.
@@ -81,7 +80,7 @@ pub(super) struct Conversation {
     pub failure: Option<Failure>,
     pub open: bool,
     /// Who is writing, until when.
-    pub typing: BTreeMap<UserId, Timestamp>,
+    pub typing: Map<UserId, Timestamp>,
     pub timeline: Timeline,
 }
 
@@ -97,12 +96,12 @@ impl Conversation {
             can: None,
             muted_until: None,
             notices: Vec::new(),
-            receipts: HashMap::new(),
+            receipts: Map::new(),
             read_seq: 0,
             read_acked: 0,
             read_asked: false,
-            recent: BTreeMap::new(),
-            touched: HashMap::new(),
+            recent: Map::new(),
+            touched: Map::new(),
             preview: None,
             activity_at: Timestamp::from_micros(i64::MIN),
             changed_at: 0,
@@ -110,7 +109,7 @@ impl Conversation {
             asked: None,
             failure: None,
             open: false,
-            typing: BTreeMap::new(),
+            typing: Map::new(),
             timeline: Timeline::default(),
         }
     }
@@ -126,7 +125,7 @@ impl Conversation {
 
     /// Position of the newest message heard of.
     pub fn last_seq(&self) -> i64 {
-        self.counted().max(self.recent.last_key_value().map_or(0, |(seq, _)| *seq))
+        self.counted().max(self.recent.last().map_or(0, |(seq, _)| *seq))
     }
 
     fn counted(&self) -> i64 {
@@ -135,7 +134,7 @@ impl Conversation {
 
     /// Unread messages, bounded.
     pub fn unread(&self) -> u16 {
-        let recent = self.recent.range(self.read_seq.saturating_add(1)..);
+        let recent = map::entries_from(&self.recent, &self.read_seq.saturating_add(1));
         let recent = recent
             .filter(|(_, message)| {
                 let is_folded = message.record.is_none() && self.blocked().contains(&message.author);
@@ -236,7 +235,7 @@ impl Conversation {
 
     /// Forgets what can't be unread any more, so that a conversation that is followed for days stays small.
     pub fn prune(&mut self) {
-        let newest = self.recent.last_key_value().map(|(seq, _)| *seq);
+        let newest = self.recent.last().map(|(seq, _)| *seq);
         let read = self.read_seq;
         // The newest stays: it says how far the conversation has come.
         self.recent.retain(|seq, _| *seq > read || Some(*seq) == newest);

@@ -11,6 +11,7 @@ use super::{
     conversation::Conversation,
     effect::{Announcement, Effect, Purge, Urgency},
     input::{Ask, Failure, Load},
+    map,
 };
 
 /// The order of the list: latest activity first, then the latest id.
@@ -118,7 +119,7 @@ impl Feed {
                 || inbox.shows(conversation)
         });
         // What the list should have named and did not is either gone or has moved meanwhile: ask for each.
-        for conversation in self.conversations.values_mut() {
+        for conversation in map::values_mut(&mut self.conversations) {
             if conversation.base.is_none() {
                 conversation.ask(&mut self.desk, effects);
             } else if conversation.base_ticket < since {

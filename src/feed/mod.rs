@@ -16,6 +16,7 @@ mod desk;
 pub mod effect;
 mod inbox;
 pub mod input;
+mod map;
 pub mod outbox;
 mod read;
 mod reduce;
@@ -33,8 +34,7 @@ pub use view::{
     Unread,
 };
 
-use std::collections::HashMap;
-
+use self::map::Map;
 use crate::{
     domain::RecordKey,
     ids::{CompanyId, ConversationId, MessageId, UserId},
@@ -53,17 +53,17 @@ pub struct Feed {
     cursor: Option<String>,
     inbox: inbox::Inbox,
     launcher_unread: u16,
-    conversations: HashMap<ConversationId, conversation::Conversation>,
+    conversations: Map<ConversationId, Box<conversation::Conversation>>,
     /// Receipts in conversations that are not known: they may overtake the page that names these.
-    early_receipts: HashMap<ConversationId, HashMap<UserId, i64>>,
+    early_receipts: Map<ConversationId, Map<UserId, i64>>,
     /// Own messages in the order of sending.
     outbox: Vec<Pending>,
     outbox_changed: bool,
-    changes: HashMap<MessageId, outbox::Changing>,
+    changes: Map<MessageId, outbox::Changing>,
     /// Records that were withdrawn, and the last ticket drawn before: answers up to it may not bring them back.
-    withdrawn: HashMap<RecordKey, u64>,
-    people: HashMap<UserId, Person>,
-    presence: HashMap<UserId, Presence>,
+    withdrawn: Map<RecordKey, u64>,
+    people: Map<UserId, Person>,
+    presence: Map<UserId, Presence>,
 }
 
 impl Feed {
@@ -87,14 +87,14 @@ impl Feed {
             cursor: None,
             inbox: inbox::Inbox::default(),
             launcher_unread: 0,
-            conversations: HashMap::new(),
-            early_receipts: HashMap::new(),
+            conversations: Map::new(),
+            early_receipts: Map::new(),
             outbox: Vec::new(),
             outbox_changed: false,
-            changes: HashMap::new(),
-            withdrawn: HashMap::new(),
-            people: HashMap::new(),
-            presence: HashMap::new(),
+            changes: Map::new(),
+            withdrawn: Map::new(),
+            people: Map::new(),
+            presence: Map::new(),
         }
     }
 

@@ -1,7 +1,5 @@
 //! How the views are made. The cost of a view is that of what it shows.
 
-use std::collections::{BTreeSet, HashMap};
-
 use crate::{
     domain::PresenceStatus,
     ids::{ConversationId, MessageId, UserId},
@@ -14,6 +12,7 @@ use super::{
     conversation::Conversation,
     inbox::place,
     input::Failure,
+    map::{self, Map},
     outbox::{Delivery, Pending, Unsent},
     timeline::{Thread, Timeline},
     view::{
@@ -26,7 +25,7 @@ use super::{
 const PENDING_POSITION: i64 = i64::MAX / 2;
 
 /// Pending messages with the order in which they were sent.
-type Replies<'a> = HashMap<MessageId, Vec<(usize, &'a Pending)>>;
+type Replies<'a> = Map<MessageId, Vec<(usize, &'a Pending)>>;
 
 impl Feed {
     /// The list of conversations, the latest activity first.
@@ -113,7 +112,7 @@ impl Feed {
             revision: pending.revision,
             replies: Vec::new(),
         }));
-        let mut unplaced: Vec<_> = replies.into_values().flatten().collect();
+        let mut unplaced: Vec<_> = replies.into_iter().flat_map(|(_, pending)| pending).collect();
         unplaced.sort_unstable_by_key(|(order, _)| *order);
         Some(TimelineView {
             conversation: conversation.id,
@@ -281,8 +280,12 @@ impl Feed {
             open.into_iter().flat_map(|conversation| &conversation.participants).map(|one| one.person.id);
         let listed = self.inbox().conversations;
         let listed = listed.iter().flat_map(|conversation| conversation.people).map(|person| person.id);
-        let mut seen = BTreeSet::from([self.desk.viewer]);
-        participants.chain(listed).filter(|user| seen.insert(*user)).take(limits::PRESENCE_USERS_MAX).collect()
+        let mut seen = map::set([self.desk.viewer]);
+        participants
+            .chain(listed)
+            .filter(|user| seen.insert(*user, ()).is_none())
+            .take(limits::PRESENCE_USERS_MAX)
+            .collect()
     }
 
     /// Pending messages, in the order of sending.

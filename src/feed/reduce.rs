@@ -1,7 +1,5 @@
 //! What each input does.
 
-use std::collections::HashSet;
-
 use crate::{
     clock::Timestamp,
     domain::{RecordKey, text},
@@ -16,6 +14,7 @@ use super::{
     desk::Desk,
     effect::{Announcement, Effect, Purge, Urgency},
     input::{Ask, Failure, Input, Load, SocketEvent},
+    map::{self, Set},
     outbox::{Change, Pending, Unsent},
     view::Connection,
 };
@@ -73,7 +72,7 @@ impl Feed {
                 if let Some(conversation) = self.conversations.get_mut(&conversation) {
                     conversation.open = false;
                     conversation.forget_stale();
-                    conversation.timeline.threads.values_mut().for_each(|thread| thread.wanted = false);
+                    map::values_mut(&mut conversation.timeline.threads).for_each(|thread| thread.wanted = false);
                 }
             }
             Input::OlderWanted { conversation } => self.older_wanted(conversation, effects),
@@ -197,7 +196,7 @@ impl Feed {
                 self.pump_all(effects);
             }
             Input::Tick { at } => {
-                for conversation in self.conversations.values_mut() {
+                for conversation in map::values_mut(&mut self.conversations) {
                     conversation.typing.retain(|_, until| *until > at);
                 }
             }
@@ -297,7 +296,7 @@ impl Feed {
                     self.resync(effects);
                 }
                 self.pump_all(effects);
-                for conversation in self.conversations.values_mut() {
+                for conversation in map::values_mut(&mut self.conversations) {
                     conversation.tell_read(&mut self.desk, effects);
                 }
             }
@@ -320,7 +319,7 @@ impl Feed {
             }
             ServerFrame::RecordUpdated { cursor, record } => {
                 self.cursor = Some(cursor);
-                for conversation in self.conversations.values_mut() {
+                for conversation in map::values_mut(&mut self.conversations) {
                     if conversation.is_about(std::slice::from_ref(&record)) {
                         conversation.want(&mut self.desk, effects);
                     }
@@ -378,7 +377,7 @@ impl Feed {
             effects.push(Effect::Announce { urgency: Urgency::Polite, what: Announcement::ConnectionLost });
         }
         self.connection = now;
-        for conversation in self.conversations.values_mut() {
+        for conversation in map::values_mut(&mut self.conversations) {
             conversation.typing.clear();
         }
         if now == Connection::Over(CloseCode::AccessRevoked) {
@@ -417,7 +416,7 @@ impl Feed {
         self.desk.lost = self.desk.ticket;
         self.desk.receipts_from = self.desk.ticket;
         self.desk.generation += 1;
-        for conversation in self.conversations.values_mut() {
+        for conversation in map::values_mut(&mut self.conversations) {
             conversation.typing.clear();
             if conversation.open {
                 conversation.timeline.doubt();
@@ -434,7 +433,7 @@ impl Feed {
             self.inbox_ask(effects);
         }
         let listed = self.inbox.is_asking();
-        for conversation in self.conversations.values_mut() {
+        for conversation in map::values_mut(&mut self.conversations) {
             let asked = conversation.asked.take().is_some();
             if conversation.open || (asked || conversation.base.is_some()) && !listed {
                 conversation.want(&mut self.desk, effects);
@@ -455,15 +454,13 @@ impl Feed {
             .values()
             .filter(|conversation| conversation.is_about(records))
             .map(|conversation| conversation.id);
-        let gone: HashSet<_> = about.chain(conversations).collect();
-        let mut gone: Vec<_> = gone.into_iter().collect();
-        gone.sort();
-        for id in gone {
+        let gone = map::set(about.chain(conversations));
+        for (id, ()) in gone {
             self.drop_conversation(id, effects);
         }
         if !records.is_empty() {
-            let mut removed = HashSet::new();
-            for conversation in self.conversations.values_mut() {
+            let mut removed = Set::new();
+            for conversation in map::values_mut(&mut self.conversations) {
                 conversation.withdraw(records);
                 conversation.timeline.revision = self.desk.revision;
                 removed.extend(
@@ -472,10 +469,10 @@ impl Feed {
                     }),
                 );
             }
-            self.changes.retain(|id, _| !removed.contains(id));
+            self.changes.retain(|id, _| !removed.contains_key(id));
             let gone = |pending: &Pending| {
                 pending.record.as_ref().is_some_and(|record| records.contains(record))
-                    || pending.parent.is_some_and(|parent| removed.contains(&parent))
+                    || pending.parent.is_some_and(|parent| removed.contains_key(&parent))
             };
             self.drop_pending(gone, effects);
         }
@@ -488,7 +485,7 @@ impl Feed {
         if self.inbox.loaded || self.inbox.is_asking() || self.inbox.failure.is_some() {
             self.inbox_ask(effects);
         }
-        for conversation in self.conversations.values_mut() {
+        for conversation in map::values_mut(&mut self.conversations) {
             if conversation.open {
                 conversation.want(&mut self.desk, effects);
                 if messages && conversation.timeline.asked.is_none() {
@@ -569,8 +566,8 @@ impl Feed {
     fn drop_thread(&mut self, conversation: ConversationId, root: MessageId, effects: &mut Vec<Effect>) {
         let Some(of) = self.conversations.get_mut(&conversation) else { return };
         let removed = of.timeline.remove_thread(root);
-        self.changes.retain(|id, _| !removed.contains(id));
-        self.drop_pending(|pending| pending.parent.is_some_and(|parent| removed.contains(&parent)), effects);
+        self.changes.retain(|id, _| !removed.contains_key(id));
+        self.drop_pending(|pending| pending.parent.is_some_and(|parent| removed.contains_key(&parent)), effects);
     }
 
     // --------------------------------------------------------------------------------------------------------- helpers
@@ -578,7 +575,7 @@ impl Feed {
     pub(super) fn conversation_entry(&mut self, id: ConversationId) -> (&mut Desk, &mut Conversation) {
         let (desk, early) = (&mut self.desk, &mut self.early_receipts);
         let conversation = self.conversations.entry(id).or_insert_with(|| {
-            let mut conversation = Conversation::new(id);
+            let mut conversation = Box::new(Conversation::new(id));
             for (user, seq) in early.remove(&id).unwrap_or_default() {
                 // Without a summary there is nothing yet to be asked for again.
                 conversation.receipt(user, seq, desk, &mut Vec::new());

@@ -5,8 +5,6 @@
 //! may not see take positions too. That nothing is missing is the cursor protocol's promise, not something to be counted
 //! here.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-
 use crate::{
     clock::Timestamp,
     ids::MessageId,
@@ -16,6 +14,7 @@ use crate::{
 use super::{
     desk::{Desk, Stamp},
     input::Failure,
+    map::{self, Map, Set},
 };
 
 /// A message and when it was last known to exist.
@@ -31,7 +30,7 @@ pub(super) struct Thread {
     /// Position of the beginning.
     pub seq: Option<i64>,
     /// Loaded replies by path: the order of the tree.
-    pub replies: BTreeMap<Vec<i64>, MessageId>,
+    pub replies: Map<Vec<i64>, MessageId>,
     /// The highest count the server told. It counts tombstones, and replies about records that the viewer may not see.
     pub told_count: u32,
     pub told_reply_at: Option<Timestamp>,
@@ -60,9 +59,9 @@ impl Thread {
 
 #[derive(Debug)]
 pub(super) struct Timeline {
-    messages: HashMap<MessageId, Stored>,
-    pub threads: HashMap<MessageId, Thread>,
-    by_seq: BTreeMap<i64, MessageId>,
+    messages: Map<MessageId, Box<Stored>>,
+    pub threads: Map<MessageId, Box<Thread>>,
+    by_seq: Map<i64, MessageId>,
     /// Whether frames are kept: from the first request on, because a frame may overtake the answer.
     pub keeps: bool,
     pub loaded: bool,
@@ -79,9 +78,9 @@ pub(super) struct Timeline {
 impl Default for Timeline {
     fn default() -> Self {
         Self {
-            messages: HashMap::new(),
-            threads: HashMap::new(),
-            by_seq: BTreeMap::new(),
+            messages: Map::new(),
+            threads: Map::new(),
+            by_seq: Map::new(),
             keeps: false,
             loaded: false,
             floor: i64::MAX,
@@ -107,7 +106,8 @@ impl Timeline {
     /// Threads of the window whose beginning is known, oldest first.
     pub fn window(&self) -> impl Iterator<Item = (MessageId, &Thread, &Message)> {
         let from = if self.loaded { self.floor } else { i64::MAX };
-        self.by_seq.range(from..).filter_map(|(_, root)| Some((*root, self.threads.get(root)?, self.message(*root)?)))
+        map::entries_from(&self.by_seq, &from)
+            .filter_map(|(_, root)| Some((*root, &**self.threads.get(root)?, self.message(*root)?)))
     }
 
     fn is_loading(&self) -> bool {
@@ -148,7 +148,7 @@ impl Timeline {
                 }
             }
             None => {
-                self.messages.insert(id, Stored { message, generation: desk.generation });
+                self.messages.insert(id, Box::new(Stored { message, generation: desk.generation }));
             }
         }
         self.tell_root(root);
@@ -194,7 +194,7 @@ impl Timeline {
     /// The newest page. `lossless` says that frames have brought everything since the window was loaded.
     pub fn newest(&mut self, page: MessagePage, lossless: bool, desk: &Desk) {
         let afresh = self.stale || !self.loaded;
-        let newest_before = self.by_seq.iter().next_back().map_or(i64::MIN, |(seq, _)| *seq);
+        let newest_before = self.by_seq.last().map_or(i64::MIN, |(seq, _)| *seq);
         let reaches = if page.next_cursor.is_some() {
             page.items.iter().map(|root| root.seq).min().unwrap_or(i64::MIN)
         } else {
@@ -234,7 +234,7 @@ impl Timeline {
     }
 
     fn page(&mut self, items: Vec<Message>, replies: Vec<Message>, fill: impl Fn(bool, i64) -> Fill, desk: &Desk) {
-        let mut counts: HashMap<MessageId, usize> = HashMap::new();
+        let mut counts: Map<MessageId, usize> = Map::new();
         for reply in &replies {
             *counts.entry(reply.root_id).or_default() += 1;
         }
@@ -276,7 +276,7 @@ impl Timeline {
                 .filter(|id| messages.get(id).is_none_or(|stored| stored.generation < desk.generation))
                 .collect();
             thread.complete = ended;
-            self.remove(&gone.into_iter().collect());
+            self.remove(&map::set(gone));
         } else {
             thread.complete |= ended;
         }
@@ -291,7 +291,7 @@ impl Timeline {
     pub fn doubt(&mut self) {
         self.stale = self.loaded;
         self.older_asked = None;
-        for thread in self.threads.values_mut() {
+        for thread in map::values_mut(&mut self.threads) {
             thread.asked = None;
             thread.next = None;
             thread.stale = true;
@@ -306,34 +306,32 @@ impl Timeline {
             .values()
             .filter(|stored| stored.generation < desk.generation)
             .map(|stored| &stored.message)
-            .filter(|message| !self.threads.get(&message.root_id).is_some_and(Thread::needs_reload))
-            .map(|message| message.id)
+            .filter(|message| !self.threads.get(&message.root_id).is_some_and(|thread| thread.needs_reload()))
+            .map(|message| (message.id, ()))
             .collect();
         self.remove(&gone);
-        for thread in self.threads.values_mut().filter(|thread| !thread.wanted) {
+        for thread in map::values_mut(&mut self.threads).filter(|thread| !thread.wanted) {
             thread.stale = false;
         }
     }
 
     /// Removes the messages that `gone` names, and everything that answers them. Returns what was removed.
-    pub fn remove_where(&mut self, gone: impl Fn(&Message) -> bool) -> HashSet<MessageId> {
-        let mut removed: HashSet<MessageId> =
-            self.messages().filter(|message| gone(message)).map(|message| message.id).collect();
-        for id in removed.clone() {
+    pub fn remove_where(&mut self, gone: impl Fn(&Message) -> bool) -> Set<MessageId> {
+        let mut removed = map::set(self.messages().filter(|message| gone(message)).map(|message| message.id));
+        for (id, ()) in removed.clone() {
             let Some(message) = self.message(id) else { continue };
             let Some(thread) = self.threads.get(&message.root_id) else { continue };
-            let below = thread.replies.range(message.path.clone()..);
-            removed.extend(below.take_while(|(path, _)| path.starts_with(&message.path)).map(|(_, id)| *id));
+            let below = map::entries_from(&thread.replies, &message.path);
+            removed.extend(below.take_while(|(path, _)| path.starts_with(&message.path)).map(|(_, id)| (*id, ())));
         }
         self.remove(&removed);
         removed
     }
 
     /// Removes a thread and everything in it.
-    pub fn remove_thread(&mut self, root: MessageId) -> HashSet<MessageId> {
-        let mut removed: HashSet<_> =
-            self.threads.get(&root).into_iter().flat_map(|thread| thread.replies.values().copied()).collect();
-        removed.insert(root);
+    pub fn remove_thread(&mut self, root: MessageId) -> Set<MessageId> {
+        let replies = self.threads.get(&root).into_iter().flat_map(|thread| thread.replies.values().copied());
+        let removed = map::set(replies.chain([root]));
         if let Some(thread) = self.threads.get_mut(&root) {
             thread.wanted = false;
         }
@@ -341,19 +339,22 @@ impl Timeline {
         removed
     }
 
-    fn remove(&mut self, gone: &HashSet<MessageId>) {
+    fn remove(&mut self, gone: &Set<MessageId>) {
         if gone.is_empty() {
             return;
         }
-        let mut roots = HashSet::new();
-        for id in gone {
-            if let Some(stored) = self.messages.remove(id) {
-                roots.insert(stored.message.root_id);
+        let mut roots = Set::new();
+        // All at once: each by itself would move all behind it.
+        self.messages.retain(|id, stored| {
+            let stays = !gone.contains_key(id);
+            if !stays {
+                roots.insert(stored.message.root_id, ());
             }
-        }
-        for root in roots {
+            stays
+        });
+        for (root, ()) in roots {
             let Some(thread) = self.threads.get_mut(&root) else { continue };
-            thread.replies.retain(|_, id| !gone.contains(id));
+            thread.replies.retain(|_, id| !gone.contains_key(id));
             let empty = thread.replies.is_empty() && !thread.wanted && !self.messages.contains_key(&root);
             if empty && let Some(seq) = self.threads.remove(&root).and_then(|thread| thread.seq) {
                 self.by_seq.remove(&seq);

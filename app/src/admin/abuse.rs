@@ -1,6 +1,5 @@
 //! Limits and abuse: what the company limits by itself, and the trail of what was refused.
 
-use leptos::prelude::*;
 use postil::{
     ids::UserId,
     limits,
@@ -16,6 +15,7 @@ use crate::{
     net::{api::Call, dom},
     node::{Node, button, div, el, live, span},
     parts::states,
+    react::{RwSignal, StoredValue},
     state::words::count,
 };
 

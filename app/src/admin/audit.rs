@@ -1,6 +1,5 @@
 //! The audit log: who did what, when, to what; each entry with its place in the chain.
 
-use leptos::prelude::*;
 use postil::{
     ids::UserId,
     wire::{AuditAction, AuditChain, AuditEntry},
@@ -15,6 +14,7 @@ use crate::{
     net::{api::Call, dom},
     node::{Node, button, div, el, span},
     parts::states,
+    react::RwSignal,
 };
 
 /// What an entry is about, in words. An action without words does not compile.

@@ -1,6 +1,5 @@
 //! A case: the reported message with its nearest neighbours, what was reported and done, and what can be done.
 
-use leptos::prelude::*;
 use postil::{
     domain::Note,
     limits,
@@ -16,6 +15,7 @@ use crate::{
     net::{api::Call, dom},
     node::{Node, button, div, el, live, span},
     parts::{face, icon},
+    react::RwSignal,
     state::words,
 };
 
@@ -302,7 +302,7 @@ fn again(cases: Cases, id: postil::ids::MessageId) {
     dom::spawn(async move {
         match cases.desk.call::<OpenedCase>(Call::get(format!("/moderation/reports/{id}"))).await {
             Ok(case) => {
-                let _ = cases.opened.try_set(Some(case));
+                cases.opened.set(Some(case));
                 dom::keep_focus("#case");
             }
             Err(failure) => {

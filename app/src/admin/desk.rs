@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use leptos::prelude::*;
 use postil::{
     clock::Timestamp,
     feed::Failure,
@@ -17,6 +16,7 @@ use crate::{
         dom,
     },
     node::Node,
+    react::RwSignal,
     state::Clock,
 };
 

@@ -1,6 +1,5 @@
 //! Dialogs of the administration pages: native ones, so that focus is trapped and returns by itself.
 
-use leptos::prelude::*;
 use web_sys::HtmlDialogElement;
 
 use super::{desk::Desk, form::Form};
@@ -54,7 +53,7 @@ pub fn frame(desk: Desk, title: impl Into<String>, content: Element) -> Node {
         .child(button("icon-button", move || close(desk)).label("Close").child(icon::icon(icon::CLOSE)));
     el("dialog", "dialog admin-dialog")
         .attr("aria-labelledby", "dialog-title")
-        .known_as(move |element| slot.set_value(Some(element)))
+        .known_as(move |element| slot.set(element))
         .on("close", move |_| desk.dialog.set(None))
         .child(head)
         .child(content)

@@ -1,6 +1,5 @@
 //! "Can this person read this, and why?": with the deciding rule and what it was judged by, as of now or of a past moment.
 
-use leptos::prelude::*;
 use postil::{
     access::Action,
     clock::Timestamp,
@@ -22,6 +21,7 @@ use crate::{
     },
     node::{Node, button, div, el, live, span},
     parts::{face, icon, states},
+    react::{RwSignal, StoredValue, untrack},
 };
 
 /// What is asked.

@@ -1,6 +1,5 @@
 //! Fields, and what was wrong with them: a refusal is shown at the field that it names, the rest above the form.
 
-use leptos::prelude::*;
 use postil::{
     feed::Failure,
     wire::{Code, Problem},
@@ -12,6 +11,7 @@ use super::desk::Desk;
 use crate::{
     net::{api::Call, dom},
     node::{Element, Node, div, el, live, span},
+    react::{RwSignal, StoredValue},
     state::words,
 };
 
@@ -106,15 +106,15 @@ impl Form {
         dom::spawn(async move {
             let answer = desk.call::<T>(call).await;
             // The dialog may be gone by now, and its signals with it.
-            let _ = self.busy.try_set(false);
+            self.busy.set(false);
             match answer {
                 Ok(answer) => {
-                    let _ = self.failure.try_set(None);
+                    self.failure.set(None);
                     done(answer);
                 }
                 Err(failure) => {
                     if let Some(failure) = refused(failure) {
-                        let _ = self.failure.try_set(Some(failure));
+                        self.failure.set(Some(failure));
                         dom::focus_soon("[aria-invalid=\"true\"], .form-alert");
                     }
                 }
@@ -294,7 +294,7 @@ pub fn select(value: RwSignal<String>, options: Vec<(String, String)>) -> Elemen
         el("option", "").attr("value", key).attr_if("selected", selected).child(label).into()
     };
     el("select", "field")
-        .known_as(move |element| slot.set_value(Some(element)))
+        .known_as(move |element| slot.set(element))
         .on("change", move |event| {
             if let Some(select) = event.target().and_then(|target| target.dyn_into::<HtmlSelectElement>().ok()) {
                 value.set(select.value());

@@ -1,6 +1,5 @@
 //! Header and navigation around a section; what is shown to whom it is not open.
 
-use leptos::prelude::*;
 use postil::wire::{AdminRights, Me};
 
 use super::{
@@ -11,6 +10,7 @@ use crate::{
     net::{api::Call, dom, tabs},
     node::{Element, Node, button, div, el, live, span},
     parts::{icon, states},
+    react::{StoredValue, untrack},
     state::{company, company_name, hue_class},
 };
 

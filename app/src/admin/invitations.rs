@@ -1,6 +1,5 @@
 //! Invitations: asking somebody in, and those that are open. The link is told once, to whoever invites.
 
-use leptos::prelude::*;
 use postil::wire::{CreatedInvitation, Invitation};
 use web_sys::HtmlInputElement;
 
@@ -15,6 +14,7 @@ use crate::{
     net::{api::Call, dom},
     node::{Node, button, div, el, live, span},
     parts::states,
+    react::RwSignal,
 };
 
 /// The list of open invitations.
@@ -114,7 +114,7 @@ fn told(desk: Desk, name: &str, link: &str) -> Node {
         let copy = copy.clone();
         dom::spawn(async move {
             if dom::copy(&copy).await {
-                let _ = said.try_set("Copied");
+                said.set("Copied");
                 return;
             }
             // It is told this once: whoever believes that they have it would lose it.
@@ -122,7 +122,7 @@ fn told(desk: Desk, name: &str, link: &str) -> Node {
                 let _ = input.focus();
                 input.select();
             }
-            let _ = said.try_set("Your browser did not let us copy it. The link is selected: copy it yourself");
+            said.set("Your browser did not let us copy it. The link is selected: copy it yourself");
         });
     };
     let text =
@@ -136,7 +136,7 @@ fn told(desk: Desk, name: &str, link: &str) -> Node {
                         .attr("readonly", "")
                         .attr("value", link.to_owned())
                         .label("The link")
-                        .known_as(move |element| field.set_value(Some(element)))
+                        .known_as(move |element| field.set(element))
                         .test_id("invitation-link"),
                 )
                 .child(el("p", "form-hint").attr("role", "status").live(move || said.get())),

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use leptos::prelude::*;
 use postil::{
     feed::Failure,
     wire::{AbuseEntry, AuditEntry, Code, Invitation, Member, Page, Person, PolicyVersionInfo, ReportCase},
@@ -18,6 +17,7 @@ use crate::{
     },
     node::{Node, button, div, each, el, live},
     parts::states,
+    react::{Memo, RwSignal, StoredValue},
     state::keyed::{self, Keyed},
 };
 
@@ -195,7 +195,7 @@ impl<T: Row> List<T> {
                 // They could when the page was made. What stands was theirs to see then, and is not now.
                 self.desk.end(Over::NotAllowed);
             }
-            let _ = self.loaded.try_update(|loaded| {
+            self.loaded.update(|loaded| {
                 if loaded.asked != asked {
                     return;
                 }
@@ -224,7 +224,7 @@ impl<T: Row> List<T> {
         empty: impl Fn() -> Node + Send + Sync + 'static,
         row: impl Fn(&T) -> Node + Send + Sync + 'static,
     ) -> Node {
-        let phase = Memo::new(move |_| {
+        let phase = Memo::new(move || {
             self.loaded.with(|loaded| match (&loaded.failure, loaded.items.is_empty(), loaded.loading) {
                 // What stands answers another question than the one that failed.
                 (Some((_, more)), none, _) if none || !more => Phase::Failed(loaded.asked),

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use leptos::prelude::*;
 use postil::{
     access::RoleKey,
     domain::MemberKind,
@@ -19,6 +18,7 @@ use super::{
 use crate::{
     net::api::Call,
     node::{Node, div, el},
+    react::RwSignal,
 };
 
 fn replace(list: List<Member>, stored: &Member) {

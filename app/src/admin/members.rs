@@ -1,6 +1,5 @@
 //! Members: who belongs to the company, with which role, and who is asked in.
 
-use leptos::prelude::*;
 use postil::{
     access::RoleKey,
     domain::MemberKind,
@@ -16,6 +15,7 @@ use super::{
 use crate::{
     node::{Element, Node, button, div, el, span},
     parts::{face, icon, states},
+    react::{RwSignal, StoredValue},
     state::words,
 };
 

@@ -1,7 +1,6 @@
 //! Moderation: what was reported, as far as the viewer's right to judge it reaches. The queue has no text: a case is opened
 //! by itself, after a question, because each look is told to the audit log.
 
-use leptos::prelude::*;
 use postil::wire::{CaseState, OpenedCase, ReportCase, ReportReason};
 
 use super::{
@@ -13,6 +12,7 @@ use crate::{
     net::{api::Call, dom},
     node::{Element, Node, button, div, el, live, span},
     parts::{face, states},
+    react::{RwSignal, untrack},
     state::words::count,
 };
 

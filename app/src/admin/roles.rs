@@ -1,7 +1,6 @@
 //! Roles: who has them, and those of the company's own making. Roles are part of the policy document: each change here is a
 //! version of it, with the rails and the history that versions have.
 
-use leptos::prelude::*;
 use postil::{
     access::{Policy, Role, RoleKey},
     domain::Name,
@@ -21,6 +20,7 @@ use crate::{
     },
     node::{Element, Node, button, div, el, span},
     parts::{face, icon, states},
+    react::RwSignal,
     state::words::count,
 };
 

@@ -1,7 +1,6 @@
 //! The company's word list: what is flagged, covered or refused in what people write. Each change puts the whole list in
 //! force, made from the version that is shown.
 
-use leptos::prelude::*;
 use postil::{
     limits,
     wire::{Problem, PutWordList, WordAction, WordEntry, WordList},
@@ -15,6 +14,7 @@ use crate::{
     net::{api::Call, dom},
     node::{Node, button, div, el, live, span},
     parts::{icon, states},
+    react::RwSignal,
     state::words::count,
 };
 

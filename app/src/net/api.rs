@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 
-use leptos::prelude::*;
 use postil::{
     feed::Failure,
     ids::{CompanyId, UserId},

@@ -3,7 +3,6 @@
 //! It hands over as `window.postilBoot`; what the host wants later arrives as `postil-host` events on the window.
 
 use js_sys::{Function, Promise, Reflect};
-use leptos::prelude::*;
 use postil::{
     domain::RecordKey,
     feed::Failure,

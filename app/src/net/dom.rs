@@ -2,24 +2,34 @@
 
 use std::{cell::RefCell, pin::Pin};
 
-use leptos::prelude::*;
+use leptos::prelude::{GetValue as _, LocalStorage, SetValue as _, StoredValue};
 use postil::clock::Timestamp;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{Document, Element, HtmlElement, Window};
 
+use crate::react::{Effect, on_cleanup};
+
 /// An element that stands in the document, for as long as its owner lives.
-pub type Slot = StoredValue<Option<Element>, LocalStorage>;
+#[derive(Clone, Copy, Debug)]
+pub struct Slot(StoredValue<Option<Element>, LocalStorage>);
+
+impl Slot {
+    /// Holds `element` from now on.
+    pub fn set(self, element: Element) {
+        self.0.set_value(Some(element));
+    }
+}
 
 /// An empty slot.
 #[must_use]
 pub fn slot() -> Slot {
-    StoredValue::new_local(None)
+    Slot(StoredValue::new_local(None))
 }
 
 /// What a slot holds.
 #[must_use]
 pub fn held<T: JsCast>(slot: Slot) -> Option<T> {
-    slot.try_get_value().flatten()?.dyn_into().ok()
+    slot.0.try_get_value().flatten()?.dyn_into().ok()
 }
 
 /// The window; `None` outside a browser.
@@ -100,7 +110,11 @@ pub fn spawn(task: impl Future<Output = ()> + 'static) {
 
 /// Runs `act` now and whenever a signal that it read changes; never on the server.
 pub fn effect(act: impl FnMut() + 'static) {
-    let mut act: Box<dyn FnMut()> = Box::new(act);
+    effect_boxed(Box::new(act));
+}
+
+/// Not generic: an effect of each closure's own type is a kilobyte, and there are many.
+fn effect_boxed(mut act: Box<dyn FnMut()>) {
     Effect::new(move |_| act());
 }
 
@@ -127,7 +141,11 @@ thread_local! {
 
 /// Listens on the window or document until the current owner is dropped.
 pub fn listen(target: &web_sys::EventTarget, name: &'static str, heard: impl FnMut(web_sys::Event) + 'static) {
-    let closure = Closure::wrap(Box::new(heard) as Box<dyn FnMut(web_sys::Event)>);
+    listen_boxed(target, name, Box::new(heard));
+}
+
+fn listen_boxed(target: &web_sys::EventTarget, name: &'static str, heard: Box<dyn FnMut(web_sys::Event)>) {
+    let closure = Closure::wrap(heard);
     let _ = target.add_event_listener_with_callback(name, closure.as_ref().unchecked_ref());
     let id = LISTENERS.with_borrow_mut(|(next, all)| {
         *next += 1;
@@ -240,6 +258,35 @@ pub fn tab_visible() -> bool {
 #[must_use]
 pub fn has_fine_pointer() -> bool {
     window().and_then(|window| window.match_media("(hover: hover)").ok().flatten()).is_some_and(|query| query.matches())
+}
+
+/// Gives the focus to what a slot holds.
+pub fn focus(slot: Slot) {
+    if let Some(element) = held::<HtmlElement>(slot) {
+        let _ = element.focus();
+    }
+}
+
+/// Whether the text around an element runs from right to left.
+#[must_use]
+pub fn is_rtl(element: &Element) -> bool {
+    element.closest("[dir='rtl']").is_ok_and(|found| found.is_some())
+}
+
+/// Whether the key goes with ⌘ on a Mac and with Ctrl elsewhere, and with nothing else but perhaps Shift. Ctrl on a Mac moves
+/// through the text, as it always did there.
+#[must_use]
+pub fn with_command(event: &web_sys::KeyboardEvent) -> bool {
+    let (pressed, other) =
+        if is_mac() { (event.meta_key(), event.ctrl_key()) } else { (event.ctrl_key(), event.meta_key()) };
+    pressed && !other && !event.alt_key()
+}
+
+/// Whether a key says this letter. A keyboard of another script has none: there it is the key that stands where it would.
+#[must_use]
+pub fn says(event: &web_sys::KeyboardEvent, letter: &str, code: &str) -> bool {
+    let key = event.key();
+    key.eq_ignore_ascii_case(letter) || (!key.is_ascii() && event.code() == code)
 }
 
 /// Gives the focus to the element of that id.

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use leptos::prelude::*;
 use postil::{
     feed::{Announcement, Ask, Effect, Failure, Input, Load, Purge, Urgency},
     wire::{EditMessage, MarkRead, SendMessage, SendReply},

@@ -5,7 +5,6 @@ use std::{
     rc::Rc,
 };
 
-use leptos::prelude::*;
 use postil::{
     feed::{Connection, Input, SocketEvent},
     ids::{ConnectionId, ConversationId, UserId},

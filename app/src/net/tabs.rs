@@ -1,6 +1,5 @@
 //! Other tabs of the same person: a switch of company in one ends what the others show.
 
-use leptos::prelude::*;
 use postil::{
     ids::{CompanyId, UserId},
     wire::{Me, json},

@@ -4,7 +4,6 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{Comment, HtmlInputElement, HtmlTextAreaElement, Node as Dom};
 
@@ -12,6 +11,7 @@ use super::{
     Element, Node,
     state::{EachState, ElementState, End, LiveState, Row, State, document},
 };
+use crate::react::{Owner, untrack};
 
 /// Takes over the children of `root` and keeps them for the life of the page.
 pub fn hydrate(root: &web_sys::Element, view: impl FnOnce() -> Node) {

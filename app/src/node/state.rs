@@ -2,11 +2,11 @@
 
 use std::{cell::OnceCell, rc::Rc};
 
-use leptos::prelude::*;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Comment, Event, HtmlInputElement, HtmlTextAreaElement, Node as Dom};
 
 use super::{Each, Element, Handler, Node, Text, Value, patch};
+use crate::react::{Owner, RenderEffect, untrack};
 
 /// What stands.
 pub(super) enum State {

@@ -1,6 +1,5 @@
 //! Faces: initials on a hue of their own, with presence by shape, colour and word.
 
-use leptos::prelude::*;
 use postil::{
     domain::{ConversationKind, MemberKind, PresenceStatus, RecordKind},
     ids::UserId,
@@ -10,6 +9,7 @@ use postil::{
 use super::icon;
 use crate::{
     node::{Element, Node, span},
+    react::Memo,
     state::{Scope, hue_class, words},
 };
 
@@ -31,7 +31,7 @@ pub fn plain(person: &Person, size: &'static str) -> Node {
 pub fn with_presence(scope: Scope, person: &Person, size: &'static str) -> Node {
     let class = format!("avatar {size} {}", hue_class(hue(person.id)));
     let (id, initials) = (person.id, words::initials(&person.name));
-    let status = Memo::new(move |_| scope.with(|feed| feed.presence(id).status));
+    let status = Memo::new(move || scope.with(|feed| feed.presence(id).status));
     span(class).child(span("").attr("aria-hidden", "true").child(initials)).live(move || mark(status.get())).into()
 }
 

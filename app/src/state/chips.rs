@@ -1,6 +1,5 @@
 //! Linked records, as the viewer may see them: asked for together, kept for the life of the scope.
 
-use leptos::prelude::*;
 use postil::{
     domain::RecordKey,
     limits::RECORDS_RESOLVE_MAX,
@@ -12,6 +11,8 @@ use crate::net::{
     api::{self, Call},
     dom,
 };
+
+use crate::react::{RwSignal, StoredValue};
 
 /// What is known about a record.
 #[derive(Clone, Debug, PartialEq)]
@@ -192,7 +193,7 @@ impl Chips {
         if now != generation {
             return self.ask(scope, |queue| queue.put(asked));
         }
-        self.known.try_update(|known| {
+        self.known.update(|known| {
             for key in asked {
                 put(known, key, ChipState::Restricted);
             }

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
-use leptos::prelude::*;
+use crate::react::{ArcRwSignal, RwSignal, StoredValue};
 
 /// The key of a row, from what stays the same about it.
 #[must_use]

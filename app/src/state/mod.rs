@@ -11,8 +11,8 @@ pub mod outbox;
 pub mod rows;
 pub mod scope;
 pub mod words;
+pub mod writing;
 
-use leptos::prelude::*;
 use postil::{
     domain::RecordKey,
     feed::Failure,
@@ -20,7 +20,7 @@ use postil::{
     wire::{CompanyMembership, Me},
 };
 
-use crate::net::dom;
+use crate::{net::dom, react::RwSignal};
 
 pub use clock::Clock;
 pub use scope::{Scope, Ui};

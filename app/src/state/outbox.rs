@@ -2,7 +2,6 @@
 //!
 //! A message that two tabs restore is sent by both, with the same idempotency key: the server takes it once.
 
-use leptos::prelude::*;
 use postil::{
     feed::{Feed, Input, Unsent},
     ids::ConversationId,

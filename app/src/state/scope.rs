@@ -1,6 +1,5 @@
 //! Everything that belongs to one person in one company and epoch. Dropped whole on a switch.
 
-use leptos::prelude::*;
 use postil::{
     domain::RecordKey,
     feed::{Ask, Context, Effect as FeedEffect, Feed, Input, Load},
@@ -9,7 +8,11 @@ use postil::{
 };
 
 use super::{Session, Shell, chips::Chips, company};
-use crate::{net::driver, page::Seed};
+use crate::{
+    net::driver,
+    page::Seed,
+    react::{RwSignal, StoredValue},
+};
 
 /// What is open over the panel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +71,10 @@ pub struct Ui {
     pub dialog: RwSignal<Option<Dialog>>,
     /// Position up to which the viewer had read when they opened the conversation.
     pub divider: RwSignal<i64>,
+    /// Whether Enter sends.
+    pub enter_sends: RwSignal<bool>,
+    /// Whether the composer shows its bar.
+    pub bar: RwSignal<bool>,
     /// What could not be done, said over the panes until it is tried again or put away.
     pub wrong: RwSignal<Option<String>>,
 }
@@ -125,6 +132,9 @@ impl Scope {
             ui: Ui {
                 open: RwSignal::new(open),
                 unread_only: RwSignal::new(false),
+                // As most have it, until the device says: see `writing::load`.
+                enter_sends: RwSignal::new(true),
+                bar: RwSignal::new(false),
                 unfolded: RwSignal::new(Vec::new()),
                 reply_to: RwSignal::new(None),
                 editing: RwSignal::new(None),
@@ -157,10 +167,10 @@ impl Scope {
             return;
         };
         if self.revision.try_get_untracked() != Some(revision) {
-            self.revision.try_set(revision);
+            self.revision.set(revision);
         }
         if let Some(changed) = changed {
-            self.ui.changed.try_set(changed);
+            self.ui.changed.set(changed);
         }
         for effect in effects {
             driver::run(self, effect);

@@ -1,6 +1,5 @@
 //! Dialogs: native ones, so that focus is trapped and returns by itself.
 
-use leptos::prelude::*;
 use postil::{feed::Input, ids::MessageId};
 use web_sys::HtmlDialogElement;
 
@@ -43,7 +42,7 @@ pub fn frame(scope: Scope, title: &'static str, body: Vec<Node>) -> Node {
         .child(button("icon-button", move || close(scope)).label("Close").child(icon::icon(icon::CLOSE)));
     el("dialog", "dialog")
         .attr("aria-labelledby", "dialog-title")
-        .known_as(move |element| slot.set_value(Some(element)))
+        .known_as(move |element| slot.set(element))
         .on("close", move |_| scope.ui.dialog.set(None))
         .child(head)
         .children(body)

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use leptos::prelude::*;
 use postil::{
     domain::RecordKey,
     feed::Failure,
@@ -20,6 +19,7 @@ use crate::{
     },
     node::{Element, Node, button, div, el, live, span},
     parts::{face, icon, states},
+    react::{RwSignal, StoredValue, event_target_value},
     state::{Scope, scope::Found, words},
 };
 

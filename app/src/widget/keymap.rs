@@ -1,7 +1,6 @@
 //! Keys that work everywhere in the panel, and the sheet that tells of all of them. The widget stands in a document of its own:
 //! no key that is pressed in the page around it comes here, and none that is pressed here goes there.
 
-use leptos::prelude::*;
 use postil::ids::ConversationId;
 use wasm_bindgen::JsCast as _;
 
@@ -33,8 +32,15 @@ const KEYS: &[(&str, &[Does])] = &[
     (
         "Writing",
         &[
-            (&["Enter"], "Send"),
-            (&["Shift", "Enter"], "New line"),
+            (&["Enter"], "Send, or a new line: as you chose beside “Formatting”"),
+            (&["Ctrl", "Enter"], "Send"),
+            (&["Shift", "Enter"], "New line; in a list, the next item"),
+            (&["Ctrl", "B"], "Bold"),
+            (&["Ctrl", "I"], "Italic"),
+            (&["Ctrl", "Shift", "X"], "Struck out"),
+            (&["Ctrl", "E"], "Code"),
+            (&["Ctrl", "Shift", "U"], "Link; or paste an address over the words"),
+            (&["Ctrl", "Shift", "7 8 9"], "Numbered list, list, quote"),
             (&["↑"], "Edit your last message, in an empty field"),
             (&["Esc"], "Stop answering or editing"),
         ],
@@ -77,10 +83,8 @@ pub fn listen(scope: Scope) {
         if event.is_composing() || event.default_prevented() || event.key_code() == 229 {
             return;
         }
-        let command = (event.ctrl_key() || event.meta_key()) && !event.alt_key() && !event.shift_key();
         let key = event.key();
-        // A keyboard of another script has no K: the key that stands where it would.
-        if command && (key.eq_ignore_ascii_case("k") || (!key.is_ascii() && event.code() == "KeyK")) {
+        if dom::with_command(event) && !event.shift_key() && dom::says(event, "k", "KeyK") {
             event.prevent_default();
             // Again closes it: a key that opens something by mistake takes it back.
             match open_dialog(scope) {

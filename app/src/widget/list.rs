@@ -1,6 +1,5 @@
 //! The list of conversations.
 
-use leptos::prelude::*;
 use postil::{
     clock::Timestamp,
     domain::{ConversationKind, RecordKind},
@@ -15,6 +14,7 @@ use crate::{
     net::{dom, socket},
     node::{Node, button, div, each, el, live, span},
     parts::{face, icon, states},
+    react::{Memo, RwSignal},
     state::{
         Scope,
         chips::ChipState,
@@ -95,7 +95,7 @@ pub fn list(scope: Scope) -> Node {
         let (unread_only, open) = (ui.unread_only.get(), ui.open.get());
         keyed.update(scope.with(|feed| rows(feed, unread_only, open)));
     });
-    let stage = Memo::new(move |_| scope.with(stage));
+    let stage = Memo::new(move || scope.with(stage));
     // The last page takes its button away, and the focus with it.
     let mut former = false;
     dom::effect(move || {
@@ -105,7 +105,7 @@ pub fn list(scope: Scope) -> Node {
         }
     });
     // One stop for the tab key: the open conversation, else the first; arrows go on from there.
-    let stop = Memo::new(move |_| {
+    let stop = Memo::new(move || {
         let keys = keyed.keys();
         ui.open
             .get()

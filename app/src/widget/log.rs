@@ -1,6 +1,5 @@
 //! The log of a conversation: rows that stay in place, scroll that does not jump.
 
-use leptos::prelude::*;
 use postil::{
     feed::{Feed, Input, Loading},
     ids::ConversationId,
@@ -15,6 +14,7 @@ use crate::{
     net::dom::{self, Slot},
     node::{Node, button, div, each, live, span},
     parts::icon,
+    react::{Memo, RwSignal, StoredValue, on_cleanup, untrack},
     state::{
         Scope,
         keyed::{Keyed, key},
@@ -119,13 +119,13 @@ pub fn log(scope: Scope, id: ConversationId) -> Node {
     let node = dom::slot();
     let keyed = Keyed::new(untrack(|| scope.read(|feed| current(scope, id, feed))));
     // 0: this is the beginning; 1: there is more; 2: it is on its way.
-    let older = Memo::new(move |_| {
+    let older = Memo::new(move || {
         scope.with(|feed| {
             feed.timeline(id)
                 .map_or(0, |timeline| u16::from(timeline.older) + u16::from(timeline.older && timeline.loading_older))
         })
     });
-    let unread = Memo::new(move |_| scope.with(|feed| feed.conversation(id).map_or(0, |view| view.unread.0)));
+    let unread = Memo::new(move || scope.with(|feed| feed.conversation(id).map_or(0, |view| view.unread.0)));
     let following = RwSignal::new(true);
     let seen = StoredValue::new(Vec::<i64>::new());
     // What is shown alone has gaps around it: nothing there says up to where anything was read. Nor does what is passed on the way.
@@ -211,7 +211,7 @@ pub fn log(scope: Scope, id: ConversationId) -> Node {
         .attr("aria-live", "off")
         .attr("tabindex", "0")
         .test_id("log")
-        .known_as(move |element| node.set_value(Some(element)))
+        .known_as(move |element| node.set(element))
         .on("scroll", scrolled)
         .on("keydown", move |event| arrows(&event, node))
         .child(rows);

@@ -1,6 +1,5 @@
 //! One message in its place.
 
-use leptos::prelude::*;
 use postil::{
     feed::{Failure, Input, ItemKey},
     ids::{ConversationId, MessageId},
@@ -15,6 +14,7 @@ use crate::{
     net::{dom, ids},
     node::{Element, Node, button, div, el, span},
     parts::{chip, face, icon, text},
+    react::{ArcRwSignal, Memo},
     state::{
         Scope,
         rows::{MessageRow, Progress, RAILS_MAX, Row},
@@ -53,7 +53,7 @@ pub fn message(scope: Scope, conversation: ConversationId, cell: ArcRwSignal<Row
     let seq = move || of_seq.with(|row| row.seq.map(|seq| seq.to_string()));
     let node = move || of_node.with(|row| row.id.map(node_id));
     let label = move || of_label.with(|row| label(scope, row));
-    let editing = Memo::new(move |_| {
+    let editing = Memo::new(move || {
         u16::from(of_editing.with(|row| row.id).is_some_and(|id| scope.ui.editing.get() == Some(id)))
     });
     el("article", "")

@@ -1,6 +1,5 @@
 //! What people do about what others write, and what moderators did about theirs: reports, blocks, notices, mutes.
 
-use leptos::prelude::*;
 use postil::{
     clock::Timestamp,
     domain::{ConversationKind, Note},
@@ -18,6 +17,7 @@ use crate::{
     },
     node::{Node, button, div, el, live, span},
     parts::icon,
+    react::{Memo, RwSignal, event_target_value},
     state::{Scope, scope::Dialog, words},
 };
 
@@ -64,7 +64,7 @@ pub fn report(scope: Scope, id: MessageId) -> Node {
                     dialog::close(scope);
                     driver::say(scope, false, "Reported to the moderators.");
                 }
-                Err(failure) => drop(wrong.try_set(Some(format!("Not reported. {}.", words::failure(&failure))))),
+                Err(failure) => wrong.set(Some(format!("Not reported. {}.", words::failure(&failure)))),
             }
         });
     };
@@ -133,7 +133,7 @@ fn do_and_apply(scope: Scope, call: Call, done: Input) {
     dom::spawn(async move {
         match api::call::<()>(scope.shell, Some(scope.company), call).await {
             Ok(()) => scope.apply(done),
-            Err(failure) => drop(scope.ui.wrong.try_set(Some(format!("Not done. {}.", words::failure(&failure))))),
+            Err(failure) => scope.ui.wrong.set(Some(format!("Not done. {}.", words::failure(&failure)))),
         }
     });
 }
@@ -141,7 +141,7 @@ fn do_and_apply(scope: Scope, call: Call, done: Input) {
 /// What moderators did about messages of the viewer here, until the viewer has read it.
 pub fn notices(scope: Scope, id: ConversationId) -> Node {
     // A number that changes with them: what is rendered anew loses the focus.
-    let changes = Memo::new(move |_| {
+    let changes = Memo::new(move || {
         scope.with(|feed| {
             feed.conversation(id).map_or(0, |view| {
                 let sum = |sum: u16, notice: &Notice| sum.wrapping_add(1).wrapping_add(low_bits(notice.created_at));
@@ -150,7 +150,7 @@ pub fn notices(scope: Scope, id: ConversationId) -> Node {
         })
     });
     live(move || {
-        changes.get();
+        let _ = changes.get();
         let shown = |view: postil::feed::ConversationView<'_>| {
             view.notices.iter().map(|one| notice(scope, id, one)).collect::<Vec<Node>>()
         };

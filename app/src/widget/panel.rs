@@ -1,6 +1,5 @@
 //! The panel of one company: header, strip, and the two levels: list, conversation.
 
-use leptos::prelude::*;
 use postil::{
     feed::{Connection, Failure, Feed},
     wire::{Code, Me},
@@ -15,6 +14,7 @@ use crate::{
     node::{Element, Node, button, div, el, live, span},
     page::Seed,
     parts::icon,
+    react::{Memo, on_cleanup},
     state::{Scope, Session, Shell, Surface, company, hue_class, outbox, scope::Dialog, words},
 };
 
@@ -118,7 +118,7 @@ pub(super) fn sign_out(scope: Scope) {
             Err(_) => shell.session.with_untracked(|session| *session == Session::SignedOut),
         };
         if let (Err(failure), false) = (answer, is_over) {
-            scope.ui.wrong.try_set(Some(format!("You're still signed in. {}.", words::failure(&failure))));
+            scope.ui.wrong.set(Some(format!("You're still signed in. {}.", words::failure(&failure))));
             return;
         }
         shell.leave(Session::SignedOut);
@@ -170,7 +170,7 @@ fn begin(scope: Scope) {
     });
     dom::effect(move || socket::activity(shell.looking.get()));
     dom::effect(move || socket::watch(scope.with(Feed::watch_list)));
-    let unread = Memo::new(move |_| scope.with(Feed::total_unread).0);
+    let unread = Memo::new(move || scope.with(Feed::total_unread).0);
     dom::effect(move || boot::unread(unread.get()));
     let mut former = None;
     dom::effect(move || {

@@ -1,6 +1,5 @@
 //! Whom to talk to: one person, several, or everyone concerned with the record on screen.
 
-use leptos::prelude::*;
 use postil::{
     domain::Title,
     feed::{Failure, Input},
@@ -17,6 +16,7 @@ use crate::{
     },
     node::{Node, button, div, el, live, span},
     parts::{face, states},
+    react::{RwSignal, event_target_value},
     state::{Scope, words},
 };
 
@@ -32,7 +32,7 @@ pub fn picker(scope: Scope) -> Node {
         dom::spawn(async move {
             let call = Call::get(format!("/people?limit={}", limits::PAGE_MAX));
             let answer = api::call::<Page<Person>>(scope.shell, Some(scope.company), call).await;
-            people.try_set(Some(answer.map(|page| page.items)));
+            people.set(Some(answer.map(|page| page.items)));
         });
     };
     dom::effect(load);
@@ -140,7 +140,7 @@ pub fn create(scope: Scope, what: CreateConversation, wrong: RwSignal<Option<Str
                 }
             }
             Err(failure) => {
-                wrong.try_set(Some(format!("Not started. {}.", words::failure(&failure))));
+                wrong.set(Some(format!("Not started. {}.", words::failure(&failure))));
             }
         }
     });

@@ -3,11 +3,11 @@
 //! The read pointer is one position. It moves up to the last message such that every message shown before it was seen:
 //! replies in older threads have late positions, and must not be skipped.
 
-use leptos::prelude::*;
 use postil::{feed::Input, ids::ConversationId};
 
 use crate::{
     net::dom::{self, Slot},
+    react::StoredValue,
     state::Scope,
 };
 

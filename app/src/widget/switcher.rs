@@ -1,6 +1,5 @@
 //! The company switcher: explicit, and a hard reset.
 
-use leptos::prelude::*;
 use postil::wire::{CompanyMembership, Me, SwitchCompany};
 
 use super::dialog;

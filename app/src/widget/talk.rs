@@ -1,6 +1,5 @@
 //! An open conversation: its header, its log, who is writing, the composer.
 
-use leptos::prelude::*;
 use postil::{
     domain::{ConversationKind, PresenceStatus},
     feed::{Failure, Feed, Input, Loading, PresenceView},
@@ -16,6 +15,7 @@ use crate::{
     net::dom,
     node::{Node, button, div, el, live, span},
     parts::{chip, face, icon, states},
+    react::{Memo, untrack},
     state::{Clock, Scope, words},
 };
 
@@ -70,8 +70,8 @@ fn stage(feed: &Feed, id: ConversationId) -> Stage {
 /// The conversation.
 #[must_use]
 pub fn talk(scope: Scope, id: ConversationId) -> Node {
-    let head = Memo::new(move |_| scope.with(|feed| head(feed, id)));
-    let stage = Memo::new(move |_| scope.with(|feed| stage(feed, id)));
+    let head = Memo::new(move || scope.with(|feed| head(feed, id)));
+    let stage = Memo::new(move || scope.with(|feed| stage(feed, id)));
     let body = move || match stage.get() {
         Stage::Loading => states::skeleton(5, "Loading messages"),
         Stage::Failed(failure) => states::error(&failure, "Your draft is kept.", move || {
@@ -93,7 +93,7 @@ pub fn talk(scope: Scope, id: ConversationId) -> Node {
         })
     };
     // 0: reading only; 1: yes; 2: muted.
-    let can_write = Memo::new(move |_| {
+    let can_write = Memo::new(move || {
         if moderation::muted(scope, id).is_some() {
             return 2_u16;
         }
@@ -130,7 +130,7 @@ fn header(scope: Scope, head: Head) -> Vec<Node> {
     let sub: Vec<Node> = match (head.kind, &head.other) {
         (ConversationKind::Direct, Some(other)) => {
             let presence = other.id;
-            let presence = Memo::new(move |_| scope.with(|feed| feed.presence(presence)));
+            let presence = Memo::new(move || scope.with(|feed| feed.presence(presence)));
             let job = other.job_title.clone().map(|job| span("truncate").child(format!("· {job}")));
             vec![span("").live(move || presence_words(scope.shell.clock.get(), presence.get())).into(), job.into()]
         }

@@ -1,6 +1,5 @@
 //! The document as text: line numbers, what is wrong at its line, trying it, saving it with a reason.
 
-use leptos::prelude::*;
 use postil::{
     feed::Failure,
     wire::{Code, DryRun, FieldError, PolicyVersion, PolicyVersionInfo},
@@ -21,6 +20,7 @@ use crate::{
     },
     net::{api::Call, dom},
     node::{Element, Node, button, div, el, live, span},
+    react::{Memo, RwSignal},
     state::words,
 };
 
@@ -66,7 +66,7 @@ impl Editor {
     pub fn new(desk: Desk, draft: Draft, versions: List<PolicyVersionInfo>) -> Self {
         let (form, syntax) = (Form::new(), RwSignal::new(None));
         // Problems of the document are shown at their lines, those of the rest in the form.
-        let wrong = Memo::new(move |_| {
+        let wrong = Memo::new(move || {
             if let Some(syntax) = syntax.get() {
                 return vec![syntax];
             }
@@ -330,7 +330,7 @@ impl Editor {
 
     fn text(self) -> Node {
         let draft = self.draft;
-        let count = Memo::new(move |_| draft.text.with(|text| text.split('\n').count()));
+        let count = Memo::new(move || draft.text.with(|text| text.split('\n').count()));
         let numbers = div("editor-lines").attr("aria-hidden", "true").live(move || {
             let wrong = self.wrong.get();
             let line = |n: usize| {
@@ -350,7 +350,7 @@ impl Editor {
             .attr_live("aria-describedby", move || {
                 self.wrong.with(|wrong| (!wrong.is_empty()).then_some("editor-problems"))
             })
-            .known_as(move |element| self.area.set_value(Some(element)))
+            .known_as(move |element| self.area.set(element))
             .field(move || draft.text.get())
             .on("input", move |event| {
                 if let Some(area) = event.target().and_then(|target| target.dyn_into::<HtmlTextAreaElement>().ok()) {

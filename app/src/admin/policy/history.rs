@@ -1,6 +1,5 @@
 //! Versions of the policy: who, when, why; how one differs from what is in force; putting one in force again.
 
-use leptos::prelude::*;
 use postil::wire::{PolicyVersion, PolicyVersionInfo};
 
 use super::{
@@ -16,6 +15,7 @@ use crate::{
     net::api::Call,
     node::{Node, button, div, el, live, span},
     parts::{face, states},
+    react::RwSignal,
 };
 
 /// The view.

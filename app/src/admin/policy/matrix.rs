@@ -1,6 +1,5 @@
 //! Role × action, of the text in the editor while that is a document, else of what is in force.
 
-use leptos::prelude::*;
 use postil::access::{Action, Policy, matrix};
 
 use super::Draft;

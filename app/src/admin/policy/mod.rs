@@ -15,13 +15,13 @@ mod history;
 mod matrix;
 mod trial;
 
-use leptos::prelude::*;
 use postil::{access::Policy, wire::PolicyVersion};
 
 use super::{Data, Desk, list::List};
 use crate::{
     node::{Node, button, div},
     parts::states,
+    react::{RwSignal, untrack},
 };
 
 /// What is in force, and what is being written.

@@ -1,6 +1,8 @@
 //! Where people write: a new thread, a reply, an edit.
 
-use leptos::prelude::*;
+mod format;
+mod markup;
+
 use postil::{
     domain::{BoundError, ConversationKind, MessageBody, RecordKey},
     feed::Input,
@@ -16,7 +18,8 @@ use crate::{
     },
     node::{Node, button, div, el, live, span},
     parts::icon,
-    state::{Scope, chips::ChipState, company_name, drafts},
+    react::{RwSignal, event_target_value},
+    state::{Scope, chips::ChipState, company_name, drafts, writing},
 };
 
 /// What is being written.
@@ -168,9 +171,14 @@ impl Editor {
             return;
         }
         match event.key().as_str() {
-            "Enter" if !event.shift_key() => {
-                event.prevent_default();
-                self.send();
+            "Enter" if !event.alt_key() => {
+                let command = event.ctrl_key() || event.meta_key();
+                if command || (!event.shift_key() && self.scope.ui.enter_sends.get_untracked()) {
+                    event.prevent_default();
+                    self.send();
+                } else if format::new_line(self) {
+                    event.prevent_default();
+                }
             }
             "Escape" if self.target != Target::New => {
                 event.prevent_default();
@@ -183,7 +191,11 @@ impl Editor {
                     self.scope.ui.editing.set(Some(last));
                 }
             }
-            _ => {}
+            _ => {
+                if format::key(self, event) {
+                    event.prevent_default();
+                }
+            }
         }
     }
 }
@@ -200,6 +212,7 @@ fn editor(scope: Scope, conversation: ConversationId, target: Target) -> Node {
         ready: RwSignal::new(false),
     };
     dom::effect(move || begin(editor));
+    let ui = scope.ui;
     let external = move || scope.with(|feed| feed.conversation(conversation).is_some_and(|view| view.has_external));
     let title = move || {
         scope.with(|feed| feed.conversation(conversation).map(|view| view.title.to_owned()).unwrap_or_default())
@@ -248,9 +261,10 @@ fn editor(scope: Scope, conversation: ConversationId, target: Target) -> Node {
         .attr("placeholder", "Write a message")
         .attr("autocomplete", "off")
         .field(move || editor.text.get())
-        .known_as(move |element| editor.area.set_value(Some(element)))
+        .known_as(move |element| editor.area.set(element))
         .on("input", move |event| editor.write(event_target_value(&event)))
-        .on("keydown", move |event| editor.key(&event));
+        .on("keydown", move |event| editor.key(&event))
+        .on("paste", move |event| format::paste(editor, &event));
     let submit = el("button", "button primary")
         .attr("type", "submit")
         // As the server writes it: a form that nothing listens to would be sent by the browser, and the text be gone.
@@ -264,12 +278,17 @@ fn editor(scope: Scope, conversation: ConversationId, target: Target) -> Node {
             span("composer-where truncate").test_id("composer-where").child("to ").child(el("strong", "").live(place)),
         )
         .live(over)
-        .child(span("composer-hint").attr("aria-hidden", "true").child(el("kbd", "").child("Enter")))
+        .child(span("composer-hint").attr("aria-hidden", "true").live(move || {
+            let key = if ui.enter_sends.get() { "Enter" } else { writing::command_enter() };
+            el("kbd", "").child(key)
+        }))
+        .child(format::toggle(editor))
         .child(submit);
     let frame = div("composer-box")
         .live(warning)
         .child(context)
         .child(record(editor))
+        .live(move || ui.bar.get().then(|| format::bar(editor)))
         .child(area)
         .live(move || editor.wrong.get().map(|text| el("p", "composer-error").attr("role", "alert").child(text)))
         .child(foot);
@@ -292,6 +311,7 @@ fn begin(editor: Editor) {
         Target::Edit(id) => scope.read(|feed| feed.message(id).map(|message| message.body.clone())).unwrap_or_default(),
         _ => drafts::load(scope, conversation, editor.parent()),
     };
+    writing::load(scope);
     let typed = text.get_untracked();
     editor.ready.set(true);
     // The same: a browser that fills forms in again has put the draft there.
