@@ -119,8 +119,10 @@ pub struct Assets {
     pub js: String,
     /// The WASM bundle.
     pub wasm: String,
-    /// The style sheet.
+    /// The style sheet of every page, and all that a collapsed widget has.
     pub css: String,
+    /// The style of what an open panel shows.
+    pub open_css: String,
     /// The boot module: all the script that a collapsed widget runs.
     pub boot: String,
     /// The script of the sign-in page.
@@ -139,10 +141,11 @@ pub struct Assets {
 
 impl Assets {
     /// The logical names, in the order of the fields.
-    pub const NAMES: [&str; 10] = [
+    pub const NAMES: [&str; 11] = [
         "postil.js",
         "postil.wasm",
         "postil.css",
+        "open.css",
         "js/boot.js",
         "js/sign-in.js",
         "js/invitation.js",
@@ -166,6 +169,7 @@ impl Assets {
             js: next()?,
             wasm: next()?,
             css: next()?,
+            open_css: next()?,
             boot: next()?,
             sign_in: next()?,
             invitation: next()?,

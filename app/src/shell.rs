@@ -10,7 +10,6 @@ use crate::page::{Assets, Seed};
 /// What differs between the documents.
 pub struct Head<'a> {
     nonce: &'a str,
-    assets: &'a Assets,
     title: String,
     page: &'static str,
     /// The document's language direction and scheme are the browser's; the class names page and state.
@@ -23,8 +22,10 @@ pub struct Head<'a> {
     bundle: Option<(&'a str, &'a str)>,
     /// Whether the bundle is wanted at once.
     preload: bool,
-    /// What the page's style adds.
-    style: Option<&'a str>,
+    /// The style sheets, in order.
+    styles: Vec<&'a str>,
+    /// A style sheet for later, which the script loads with the bundle.
+    later: Option<&'a str>,
 }
 
 impl<'a> Head<'a> {
@@ -32,7 +33,6 @@ impl<'a> Head<'a> {
         let class = format!("page page-{page}");
         Self {
             nonce,
-            assets,
             title,
             page,
             class,
@@ -40,7 +40,8 @@ impl<'a> Head<'a> {
             script: None,
             bundle: None,
             preload: false,
-            style: None,
+            styles: vec![&assets.css, &assets.open_css],
+            later: None,
         }
     }
 
@@ -74,14 +75,18 @@ impl<'a> Head<'a> {
         let state = if open { "is-open" } else { "is-collapsed" };
         let embed = if seed.embedded { " is-embedded" } else { "" };
         let class = format!("page page-widget {state}{embed}");
-        let head = Self::plain(nonce, assets, "Messages".to_owned(), "widget");
+        let mut head = Self::plain(nonce, assets, "Messages".to_owned(), "widget");
+        if !open {
+            head.later = head.styles.pop();
+        }
         Self { class, launcher, script: Some(&assets.boot), bundle: Some((&assets.js, &assets.wasm)), ..head }
     }
 
     /// `/admin/…`. A refusal needs no script.
     #[must_use]
     pub fn admin(nonce: &'a str, assets: &'a Assets, title: String, refused: bool) -> Self {
-        let head = Self { style: Some(&assets.admin_css), ..Self::plain(nonce, assets, title, "admin") };
+        let mut head = Self::plain(nonce, assets, title, "admin");
+        head.styles.push(&assets.admin_css);
         if refused {
             return head;
         }
@@ -93,7 +98,7 @@ impl<'a> Head<'a> {
 /// The whole document. `seed` is what the browser starts with.
 #[must_use]
 pub fn document(head: &Head<'_>, body: &str, seed: Option<&impl serde::Serialize>) -> String {
-    let Head { nonce, assets, title, page, class, launcher, script, bundle, preload, style } = head;
+    let Head { nonce, title, page, class, launcher, script, bundle, preload, styles, later } = head;
     let mut html = String::with_capacity(body.len() + launcher.len() + 8 * 1024);
     // Ids and paths are ours; the title holds a company's name and is escaped.
     let _ = write!(
@@ -101,11 +106,10 @@ pub fn document(head: &Head<'_>, body: &str, seed: Option<&impl serde::Serialize
         "<!DOCTYPE html><html lang=\"en\" dir=\"ltr\" class=\"{class}\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1, interactive-widget=resizes-content\">\
          <meta name=\"color-scheme\" content=\"light dark\"><meta name=\"referrer\" content=\"no-referrer\">\
-         <title>{}</title><link rel=\"stylesheet\" href=\"{}\">",
-        escape(title),
-        assets.css
+         <title>{}</title>",
+        escape(title)
     );
-    if let Some(style) = style {
+    for style in styles {
         let _ = write!(html, "<link rel=\"stylesheet\" href=\"{style}\">");
     }
     html.push_str("<link rel=\"icon\" href=\"/icon.svg\" type=\"image/svg+xml\">");
@@ -115,6 +119,9 @@ pub fn document(head: &Head<'_>, body: &str, seed: Option<&impl serde::Serialize
             let _ = write!(html, "<link rel=\"modulepreload\" href=\"{js}\">");
         }
         let _ = write!(data, " data-js=\"{js}\" data-wasm=\"{wasm}\"");
+    }
+    if let Some(style) = later {
+        let _ = write!(data, " data-style=\"{style}\"");
     }
     if let Some(script) = script {
         let _ = write!(

@@ -18,13 +18,14 @@ const PATHS: [&str; Assets::NAMES.len()] = [
     "/pkg/0.js",
     "/pkg/1.wasm",
     "/pkg/2.css",
-    "/pkg/3.js",
+    "/pkg/3.css",
     "/pkg/4.js",
     "/pkg/5.js",
     "/pkg/6.js",
-    "/pkg/7.wasm",
-    "/pkg/8.css",
-    "/pkg/9.js",
+    "/pkg/7.js",
+    "/pkg/8.wasm",
+    "/pkg/9.css",
+    "/pkg/10.js",
 ];
 
 /// The path of a file, by its name in the manifest.
@@ -103,14 +104,14 @@ fn no_page_needs_inline_script_or_style() {
 #[test]
 fn each_page_names_its_own_files_and_no_others() {
     let of = |names: &[&str]| names.iter().map(|name| path_of(name)).collect::<Vec<_>>();
-    let widget = of(&["postil.css", "postil.js", "postil.wasm", "js/boot.js"]);
-    let admin = of(&["postil.css", "admin.css", "admin.js", "admin.wasm", "js/admin.js"]);
+    let widget = of(&["postil.css", "open.css", "postil.js", "postil.wasm", "js/boot.js"]);
+    let admin = of(&["postil.css", "open.css", "admin.css", "admin.js", "admin.wasm", "js/admin.js"]);
     for (address, signed_in, files) in [
         ("/messages", true, &widget),
         ("/widget", true, &widget),
         ("/widget?embed=1", false, &widget),
-        ("/sign-in", false, &of(&["postil.css", "js/sign-in.js"])),
-        ("/invitation", false, &of(&["postil.css", "js/invitation.js"])),
+        ("/sign-in", false, &of(&["postil.css", "open.css", "js/sign-in.js"])),
+        ("/invitation", false, &of(&["postil.css", "open.css", "js/invitation.js"])),
         ("/admin/members", true, &admin),
         ("/admin/audit", true, &admin),
     ] {
@@ -118,6 +119,11 @@ fn each_page_names_its_own_files_and_no_others() {
         for path in PATHS {
             assert_eq!(html.contains(&format!("\"{path}\"")), files.contains(&path), "{address}: {path}");
         }
+    }
+    // A collapsed widget loads the rest of its style when it is opened.
+    for (address, loads) in [("/widget", false), ("/widget?state=open", true), ("/messages", true)] {
+        let link = format!("<link rel=\"stylesheet\" href=\"{}\">", path_of("open.css"));
+        assert_eq!(html(address, true).contains(&link), loads, "{address}");
     }
     // What the manifest lacks is named, one by one.
     for missing in Assets::NAMES {

@@ -46,7 +46,7 @@ class Scale {
   }
 }
 
-test('a collapsed widget fetches no WASM and at most 30 kB', async ({ browser }) => {
+test('a collapsed widget fetches no WASM and at most 20 kB', async ({ browser }) => {
   const context = await browser.newContext();
   const scale = new Scale(context);
   const page = await context.newPage();
@@ -66,8 +66,9 @@ test('a collapsed widget fetches no WASM and at most 30 kB', async ({ browser })
     expect(requests.filter((one) => one.url.startsWith(URL_BASE + path)), path).toHaveLength(1);
   }
   expect(requests.filter((one) => one.bytes < 100)).toEqual([]);
+  expect(requests.filter((one) => one.url.endsWith('.css'))).toHaveLength(1);
   expect(requests.filter((one) => one.url.endsWith('.wasm'))).toEqual([]);
-  expect(total).toBeLessThanOrEqual(30_000);
+  expect(total).toBeLessThanOrEqual(20_000);
   await context.close();
 });
 

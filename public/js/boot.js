@@ -5,7 +5,7 @@
 // host by `postil-host` events. Envelope between host and widget: { postil: 1, verb, … }, verbs as in public/embed.js.
 
 const script = document.getElementById("postil-boot");
-const { page, js, wasm } = script.dataset;
+const { page, js, wasm, style } = script.dataset;
 const root = document.documentElement;
 const query = new URLSearchParams(location.search);
 const theme = query.get("theme");
@@ -33,8 +33,8 @@ let bundle;
 let attempts = 0;
 function load() {
   // A browser may remember that a module failed: another try goes by another name.
-  bundle ??= import(attempts ? `${js}?${attempts}` : js)
-    .then(async (module) => {
+  bundle ??= Promise.all([import(attempts ? `${js}?${attempts}` : js), dress()])
+    .then(async ([module]) => {
       await module.default({ module_or_path: wasm });
       module.hydrate();
       handedOver = true;
@@ -49,11 +49,30 @@ function load() {
   return bundle;
 }
 
+/** The style of what is shown when the panel is open, unless the page came with it. */
+let dressing;
+function dress() {
+  dressing ??= new Promise((resolve, reject) => {
+    if (!style) return resolve();
+    const link = document.createElement("link");
+    link.rel = "stylesheet";
+    link.href = style;
+    link.onload = resolve;
+    link.onerror = () => {
+      link.remove();
+      dressing = undefined;
+      reject(new Error(style));
+    };
+    document.head.append(link);
+  });
+  return dressing;
+}
+
 /** Whether a deploy took away what this page names. Then the page is old, and is loaded afresh: once for each name. */
 async function outdated() {
   if (query.get("again") === js) return false;
   const gone = (path) => fetch(path, { method: "HEAD", cache: "no-store" }).then(({ status }) => status === 404 || status === 410);
-  return (await Promise.all([js, wasm].map(gone)).catch(() => [])).includes(true);
+  return (await Promise.all([js, wasm, style].filter(Boolean).map(gone)).catch(() => [])).includes(true);
 }
 
 function afresh(why) {
@@ -67,6 +86,7 @@ let hinted = false;
 function hint() {
   if (hinted) return;
   hinted = true;
+  dress().catch(() => {});
   for (const [rel, href, as] of [["modulepreload", js], ["preload", wasm, "fetch"]]) {
     const link = document.createElement("link");
     link.rel = rel;
