@@ -167,3 +167,65 @@ test('keys open what they say, leave fields alone, and stay out of the page arou
   await expect(elise.view.getByRole('button', { name: 'Find conversations and messages' })).toBeVisible();
   await expect(elise.view.getByRole('dialog')).toHaveCount(0);
 });
+
+test('the list shows one kind of conversation, or what is unread', async ({ people }) => {
+  const miriam = await people.atDesk('miriam.adler@nordwerk.example');
+  await miriam.isAwake();
+  const kind = miriam.view.getByRole('combobox', { name: 'Kind of conversation' });
+  const rows = miriam.conversations.getByRole('listitem');
+  const all = await rows.count();
+  await kind.selectOption({ label: 'Groups' });
+  await expect(miriam.row('Month-end close')).toBeVisible();
+  await expect(miriam.row(/^Invoice/)).toHaveCount(0);
+  expect(await rows.count()).toBeLessThan(all);
+  await kind.selectOption({ label: 'Transactions' });
+  await expect(miriam.row('Month-end close')).toHaveCount(0);
+  await expect(miriam.row(/Invoice 00417/)).toBeVisible();
+  await kind.selectOption({ label: 'Conversations' });
+  await expect(rows).toHaveCount(all);
+  await kind.selectOption({ label: 'Topics' });
+  await expect(miriam.view.getByRole('heading', { name: 'None of this kind' })).toBeVisible();
+  await kind.selectOption({ label: 'Conversations' });
+
+  const katrin = await people.atDesk('katrin.vogel@nordwerk.example');
+  await katrin.opens('Miriam Adler');
+  const text = fresh('To be read');
+  await katrin.writes(text);
+  await expect(miriam.row('Katrin Vogel')).toContainText(text);
+  const unread = await rows.filter({ hasText: 'unread' }).count();
+  await miriam.view.getByRole('button', { name: 'Unread', exact: true }).click();
+  await expect(rows).toHaveCount(unread);
+  // The open one stays while it is read.
+  await miriam.opens('Katrin Vogel');
+  await miriam.sees(text);
+  await expect(miriam.row('Katrin Vogel')).toBeVisible();
+  miriam.noComplaints();
+});
+
+test('a narrowed list looks further by itself than what is loaded, once', async ({ people }) => {
+  const miriam = await people.inErp('miriam', 'nordwerk', 'transaction/INV-2026-00417');
+  const asked: (string | null)[] = [];
+  // As if everything but groups stood on the first page, and the groups on the second, which ends the list.
+  await miriam.page.route(/\/api\/v1\/conversations(\?|$)/, async (route) => {
+    const url = new URL(route.request().url());
+    const cursor = url.searchParams.get('cursor');
+    asked.push(cursor);
+    url.searchParams.delete('cursor');
+    const answer = await route.fetch({ url: url.href });
+    const page = await answer.json();
+    const items = page.items.filter((one: { kind: string }) => (one.kind === 'group') === (cursor === 'second'));
+    await route.fulfill({ response: answer, json: { ...page, items, nextCursor: cursor ? undefined : 'second' } });
+  });
+  await miriam.open();
+  const back = miriam.view.getByRole('button', { name: 'Back to conversations' });
+  await expect(miriam.conversations.getByRole('button').first().or(back)).toBeVisible();
+  if (await back.isVisible()) await back.click();
+  await expect(miriam.view.getByRole('button', { name: 'More conversations' })).toBeVisible();
+  await expect(miriam.row('Month-end close')).toHaveCount(0);
+  const further = () => asked.filter((cursor) => cursor === 'second').length;
+  expect(further()).toBe(0);
+  await miriam.view.getByRole('combobox', { name: 'Kind of conversation' }).selectOption({ label: 'Groups' });
+  await expect(miriam.row('Month-end close')).toBeVisible();
+  await expect(miriam.view.getByRole('button', { name: 'More conversations' })).toHaveCount(0);
+  expect(further()).toBe(1);
+});

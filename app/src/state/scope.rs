@@ -1,7 +1,7 @@
 //! Everything that belongs to one person in one company and epoch. Dropped whole on a switch.
 
 use postil::{
-    domain::RecordKey,
+    domain::{RecordKey, RecordKind},
     feed::{Ask, Context, Effect as FeedEffect, Feed, Input, Load},
     ids::{CompanyId, ConversationId, MessageId, UserId},
     wire::{CompanyMembership, Me, Person, ServerFrame},
@@ -13,6 +13,19 @@ use crate::{
     page::Seed,
     react::{RwSignal, StoredValue},
 };
+
+/// What the list of conversations is narrowed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// Nothing is left out.
+    All,
+    /// Talk between two.
+    Direct,
+    /// Talk between several.
+    Group,
+    /// Talk about records of a kind.
+    Record(RecordKind),
+}
 
 /// What is open over the panel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +64,8 @@ pub struct Found {
 pub struct Ui {
     /// The conversation on screen.
     pub open: RwSignal<Option<ConversationId>>,
+    /// What the list is narrowed to.
+    pub show: RwSignal<Show>,
     /// Whether the list shows only what is unread.
     pub unread_only: RwSignal<bool>,
     /// The message that is being answered.
@@ -131,6 +146,7 @@ impl Scope {
             viewer: me.id,
             ui: Ui {
                 open: RwSignal::new(open),
+                show: RwSignal::new(Show::All),
                 unread_only: RwSignal::new(false),
                 // As most have it, until the device says: see `writing::load`.
                 enter_sends: RwSignal::new(true),

@@ -19,7 +19,7 @@ use crate::{
         Scope,
         chips::ChipState,
         keyed::{Keyed, key},
-        scope::Dialog,
+        scope::{Dialog, Show},
     },
 };
 
@@ -61,6 +61,28 @@ fn row(feed: &Feed, view: &ConversationView<'_>) -> Row {
     }
 }
 
+/// What is offered, as it stands in the field and as it is said.
+const SHOWS: [(Show, &str, &str); 6] = [
+    (Show::All, "all", "Conversations"),
+    (Show::Direct, "direct", "Direct messages"),
+    (Show::Group, "group", "Groups"),
+    (Show::Record(RecordKind::Transaction), "transaction", "Transactions"),
+    (Show::Record(RecordKind::Plan), "plan", "Plans"),
+    (Show::Record(RecordKind::Topic), "topic", "Topics"),
+];
+
+fn fits(show: Show, view: &ConversationView<'_>) -> bool {
+    match show {
+        Show::All => true,
+        Show::Direct => view.kind == ConversationKind::Direct,
+        Show::Group => view.kind == ConversationKind::Group,
+        Show::Record(kind) => view.record.is_some_and(|record| record.kind == kind),
+    }
+}
+
+/// A narrowed list with fewer rows than this looks further by itself: what fits may stand on a page that is not loaded.
+const ROWS_WANTED: usize = 20;
+
 /// How much of the list is there.
 #[derive(Clone, PartialEq)]
 enum Stage {
@@ -82,20 +104,35 @@ fn stage(feed: &Feed) -> Stage {
 #[must_use]
 pub fn list(scope: Scope) -> Node {
     let ui = scope.ui;
-    let rows = move |feed: &Feed, unread_only: bool, open: Option<ConversationId>| {
+    let rows = move |feed: &Feed, show: Show, unread_only: bool, open: Option<ConversationId>| {
         let all = feed.inbox().conversations;
         all.iter()
+            .filter(|view| fits(show, view))
             // The open one stays while it is being read, or it would vanish under the cursor.
             .filter(|view| !unread_only || view.unread.0 > 0 || open == Some(view.id))
             .map(|view| (key(&view.id), row(feed, view)))
             .collect::<Vec<_>>()
     };
-    let keyed = Keyed::new(scope.read(|feed| rows(feed, false, None)));
+    let keyed = Keyed::new(scope.read(|feed| rows(feed, Show::All, false, None)));
     dom::effect(move || {
-        let (unread_only, open) = (ui.unread_only.get(), ui.open.get());
-        keyed.update(scope.with(|feed| rows(feed, unread_only, open)));
+        let (show, unread_only, open) = (ui.show.get(), ui.unread_only.get(), ui.open.get());
+        keyed.update(scope.with(|feed| rows(feed, show, unread_only, open)));
     });
     let stage = Memo::new(move || scope.with(stage));
+    let narrowed = move || (ui.show.get(), ui.unread_only.get());
+    let mut looked = None;
+    dom::effect(move || {
+        let (now, found) = (narrowed(), keyed.keys().len());
+        let idle = stage.with(|stage| matches!(stage, Stage::Ready { more: true, loading_more: false }));
+        if now == (Show::All, false) || found >= ROWS_WANTED || !idle {
+            return;
+        }
+        // Once for each number of rows that are loaded: a page that fails is not asked for over and over.
+        let loaded = scope.read(|feed| feed.inbox().conversations.len());
+        if looked.replace((now, loaded)) != Some((now, loaded)) {
+            scope.apply(Input::InboxMoreWanted);
+        }
+    });
     // The last page takes its button away, and the focus with it.
     let mut former = false;
     dom::effect(move || {
@@ -126,7 +163,7 @@ pub fn list(scope: Scope) -> Node {
             socket::try_now();
         }),
         Stage::Ready { more, loading_more } => vec![
-            live(move || keyed.keys().is_empty().then(|| nothing(scope))),
+            live(move || keyed.keys().is_empty().then(|| nothing(scope, more, loading_more))),
             el("ul", "")
                 .on("keydown", arrows)
                 .child(each(move || keyed.keys(), move |key| entry(scope, keyed, stop, key)))
@@ -145,8 +182,18 @@ pub fn list(scope: Scope) -> Node {
         .attr("title", "New conversation")
         .attr("aria-haspopup", "dialog")
         .child(icon::icon(icon::COMPOSE));
+    let chosen = move |event: web_sys::Event| {
+        let value = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlSelectElement>().ok());
+        let value = value.map(|select| select.value()).unwrap_or_default();
+        if let Some((show, ..)) = SHOWS.iter().find(|(_, name, _)| *name == value) {
+            ui.show.set(*show);
+        }
+    };
+    let kinds = SHOWS.iter().map(|(_, value, said)| el("option", "").attr("value", *value).child(*said).into());
+    let kind = el("select", "list-kind").label("Kind of conversation").on("change", chosen).children(kinds);
     let head = div("list-head")
-        .child(el("h2", "").child("Conversations"))
+        .child(el("h2", "visually-hidden").child("Conversations"))
+        .child(span("list-kind-box").child(kind).child(icon::icon(icon::FOLD)))
         .child(
             div("filters")
                 .attr("role", "group")
@@ -165,9 +212,18 @@ pub fn list(scope: Scope) -> Node {
         .into()
 }
 
-fn nothing(scope: Scope) -> Node {
-    if scope.ui.unread_only.get() {
-        return states::empty("All read", "Nothing new for you here.", ());
+fn nothing(scope: Scope, more: bool, loading_more: bool) -> Node {
+    if loading_more {
+        return states::skeleton(3, "Loading conversations");
+    }
+    let narrowed = (scope.ui.show.get(), scope.ui.unread_only.get());
+    match narrowed {
+        (Show::All, false) => {}
+        // The rest could not be loaded: what is not known is not said.
+        _ if more => return states::empty("Nothing yet", "Not all conversations are loaded.", ()),
+        (Show::All, true) => return states::empty("All read", "Nothing new for you here.", ()),
+        (_, true) => return states::empty("All read", "Nothing new for you of this kind.", ()),
+        _ => return states::empty("None of this kind", "The other kinds are in the list above.", ()),
     }
     let start =
         button("button primary", move || scope.ui.dialog.set(Some(Dialog::Picker))).child("Start a conversation");
