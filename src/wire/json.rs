@@ -247,12 +247,36 @@ impl<'de> Reader<'de> {
         Ok(unit)
     }
 
+    /// Reads a text that nobody wants: half a pair in it spoils nothing.
+    fn skip_string(&mut self) -> Result<(), Unreadable> {
+        self.take(b'"')?;
+        loop {
+            let byte = self.byte();
+            self.at += 1;
+            match byte {
+                b'"' => return Ok(()),
+                b'\\' => {
+                    let escaped = self.byte();
+                    self.at += 1;
+                    match escaped {
+                        b'u' => self.unit().map(drop)?,
+                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
+                        _ => return Err(Unreadable),
+                    }
+                }
+                // A control character, or the end.
+                0..0x20 => return Err(Unreadable),
+                _ => {}
+            }
+        }
+    }
+
     /// Reads a value that nobody wants.
     #[inline(never)]
     fn skip(&mut self) -> Result<(), Unreadable> {
         let mut first = true;
         match self.peek() {
-            b'"' => self.string().map(drop),
+            b'"' => self.skip_string(),
             b'n' => self.word("null"),
             b't' | b'f' => self.boolean().map(drop),
             b'[' => {
@@ -265,7 +289,7 @@ impl<'de> Reader<'de> {
             b'{' => {
                 self.begin(b'{')?;
                 while self.another(b'}', &mut first)? {
-                    self.string()?;
+                    self.skip_string()?;
                     self.take(b':')?;
                     self.skip()?;
                 }
@@ -555,6 +579,20 @@ mod tests {
             r#" { "Ok" : [ -9223372036854775808, 9223372036854775807 ] } "#
         ));
         assert!(agree::<(u8, f64, char)>("[255,-1.25e2,\"\\u00e4\"]"));
+    }
+
+    #[test]
+    fn in_what_nobody_wants_half_a_pair_is_read_over() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct One {
+            a: u8,
+        }
+        for ignored in [r#""\ud83d""#, r#"{"c\ud83d":[]}"#, r#"["\udc00\n\\\""]"#] {
+            assert!(agree::<One>(&format!(r#"{{"a":1,"b":{ignored}}}"#)), "{ignored}");
+        }
+        for ignored in [r#""\ud8""#, r#""\x""#, "\"\n\"", r#"{"\u":1}"#, "\"", "\"\\"] {
+            assert!(!agree::<One>(&format!(r#"{{"a":1,"b":{ignored}}}"#)), "{ignored}");
+        }
     }
 
     #[test]

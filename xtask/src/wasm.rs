@@ -160,15 +160,13 @@ pub fn check_budgets() -> Result<()> {
 /// Checks both halves of the browser build by themselves, so that neither leans on a feature the other turns on.
 pub fn check() -> Result<()> {
     let toolchain = toolchain()?;
-    let clippy = toolchain.is_none() && output(cargo_for(toolchain).args(["clippy", "--version"])).is_ok();
+    let clippy = toolchain.is_none() && output(cargo_for(toolchain, "clippy").arg("--version")).is_ok();
     step("postil without features, for the browser", || {
-        run(cargo_for(toolchain).args(["check", "--quiet", "--package", "postil"]).args(shared_arguments()))
+        run(cargo_for(toolchain, "check").args(["--quiet", "--package", "postil"]).args(shared_arguments()))
     })?;
     step("frontend, for the browser", || {
-        let mut command = cargo_for(toolchain);
-        command
-            .args([if clippy { "clippy" } else { "check" }, "--quiet", "--package", "frontend"])
-            .args(shared_arguments());
+        let mut command = cargo_for(toolchain, if clippy { "clippy" } else { "check" });
+        command.args(["--quiet", "--package", "frontend"]).args(shared_arguments());
         if clippy {
             command.args(["--", "-D", "warnings"]);
         }
@@ -184,8 +182,8 @@ fn shared_arguments() -> [String; 6] {
 
 /// Compiles `frontend`, all bundles in one go, and returns their raw modules in the order of [`BUNDLES`].
 fn compile(options: Options) -> Result<Vec<Vec<u8>>> {
-    let mut command = cargo_for(toolchain()?);
-    command.args(["build", "--package", "frontend", "--message-format=json-render-diagnostics"]);
+    let mut command = cargo_for(toolchain()?, "build");
+    command.args(["--package", "frontend", "--message-format=json-render-diagnostics"]);
     let mut arguments = shared_arguments();
     if options.dev {
         "dev".clone_into(&mut arguments[3]);
@@ -377,12 +375,14 @@ fn toolchain() -> Result<Option<&'static str>> {
 /// A panic in the browser stops the module with or without a message, and the code that writes such messages is an
 /// eighth of the bundle. The library is compiled from its source, by flags that aren't stable yet: hence the bootstrap
 /// variable, which only this build sees.
-fn cargo_for(toolchain: Option<&str>) -> Command {
+///
+/// The subcommand comes first: of what stands before its own name, `cargo clippy` hands nothing on.
+fn cargo_for(toolchain: Option<&str>, subcommand: &str) -> Command {
     let command = if toolchain.is_some() { Command::new("cargo") } else { repo::cargo() };
     let mut command = with_toolchain(command, toolchain);
     command.current_dir(repo::root()).env("RUSTC_BOOTSTRAP", "1");
     command.env("RUSTFLAGS", "-Zunstable-options -Cpanic=immediate-abort");
-    command.args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"]);
+    command.args([subcommand, "-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"]);
     command
 }
 
