@@ -26,6 +26,8 @@ pub(super) struct Inbox {
     pub floor: Option<Place>,
     pub asked: Option<u64>,
     pub next_asked: Option<u64>,
+    /// Someone asked for the next page while the list was being loaded: it comes after that.
+    pub wanted: bool,
     pub failure: Option<Failure>,
     reload: Option<Reload>,
 }
@@ -61,6 +63,7 @@ impl Feed {
     /// Loads the list, or loads it again.
     pub(super) fn inbox_ask(&mut self, effects: &mut Vec<Effect>) {
         let ask = self.desk.draw();
+        self.inbox.wanted |= self.inbox.next_asked.is_some() && !self.inbox.is_reloading();
         let down_to = match self.inbox.reload.take() {
             Some(reload) if reload.again => reload.down_to,
             _ => self.inbox.floor,
@@ -125,6 +128,11 @@ impl Feed {
             } else if conversation.base_ticket < since {
                 conversation.want(&mut self.desk, effects);
             }
+        }
+        if std::mem::take(&mut self.inbox.wanted)
+            && let Some(next) = self.inbox.next.clone()
+        {
+            self.inbox_ask_next(next, effects);
         }
     }
 

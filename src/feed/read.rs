@@ -38,7 +38,7 @@ impl Feed {
             conversations: shown.into_iter().filter_map(|conversation| self.conversation_view(conversation)).collect(),
             loading: loading(self.inbox.asked.is_some(), self.inbox.failure.as_ref(), self.inbox.loaded),
             more: self.inbox.next.is_some(),
-            loading_more: self.inbox.next_asked.is_some(),
+            loading_more: self.inbox.next_asked.is_some() || self.inbox.wanted,
         }
     }
 

@@ -43,11 +43,12 @@ impl Feed {
                 }
             }
             Input::InboxMoreWanted => {
-                if !self.inbox.is_asking()
-                    && !self.inbox.is_reloading()
-                    && let Some(next) = self.inbox.next.clone()
-                {
-                    self.inbox_ask_next(next, effects);
+                if let Some(next) = self.inbox.next.clone() {
+                    if self.inbox.is_reloading() {
+                        self.inbox.wanted = true;
+                    } else if !self.inbox.is_asking() {
+                        self.inbox_ask_next(next, effects);
+                    }
                 }
             }
             Input::ConversationOpened { conversation } => {
@@ -508,6 +509,7 @@ impl Feed {
                     return;
                 }
                 *slot = None;
+                self.inbox.wanted = false;
                 if expired && after.is_some() {
                     self.inbox_ask(effects);
                 } else {

@@ -448,6 +448,29 @@ fn hundreds_of_unread_messages_are_shown_as_99_plus() {
 }
 
 #[test]
+fn more_that_is_wanted_while_the_list_is_loaded_comes_after_it() {
+    for pressed_before in [false, true] {
+        let mut world = world();
+        (0..3).for_each(|_| {
+            world.begin();
+        });
+        let mut client = open_client(&mut world);
+        assert_eq!((client.feed.inbox().conversations.len(), client.feed.inbox().more), (2, true));
+        if pressed_before {
+            client.apply(Input::InboxMoreWanted);
+            client.apply(Input::InboxOpened);
+        } else {
+            client.apply(Input::InboxOpened);
+            client.apply(Input::InboxMoreWanted);
+        }
+        assert!(client.feed.inbox().loading_more, "it is said at once");
+        client.settle(&mut world);
+        let inbox = client.feed.inbox();
+        assert_eq!((inbox.conversations.len(), inbox.more, inbox.loading_more), (4, false, false), "{pressed_before}");
+    }
+}
+
+#[test]
 fn a_message_in_an_unknown_conversation_loads_it() {
     let mut world = world();
     let mut client = open_client(&mut world);
